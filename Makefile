@@ -1,0 +1,51 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+help:  ## list the verbs
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"storehouse needs Python 3.11 to 3.13, this is {v[0]}.{v[1]}. Name another one: make PYTHON=python3.12 ...")'
+	@$(PYTHON) -c 'import ctypes, sys; sys.platform == "linux" and ctypes.CDLL("libgomp.so.1")' 2>/dev/null \
+		|| { echo "The system library libgomp.so.1 is missing, which LightGBM needs. Install it: apt-get install libgomp1 (Debian, Ubuntu) or dnf install libgomp (Fedora)."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	awk '/^uv==/ {on = 1} on {print} on && !/\\$$/ {exit}' requirements.lock > $(VENV)/uv.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $(VENV)/uv.lock
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip sync --quiet --require-hashes requirements.lock
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+setup: $(VENV)/.installed  ## install everything; write stubs, dbt packages and the manifest
+	@storehouse admin prepare
+
+run: setup  ## the demo in one go: simulate where nothing was ever landed, then storehouse run
+	@storehouse admin is-empty && storehouse simulate --scale demo || true
+	@storehouse run
+
+test: setup  ## every test
+	@pytest
+
+lint: setup  ## ruff, mypy and sqlfluff
+	ruff format --check .
+	ruff check .
+	mypy
+	sqlfluff lint --processes 1 models tests snapshots
+
+dev: setup  ## open the asset graph in Dagster
+	dagster dev
+
+docs: setup  ## one offline page of every model and column: target/static_index.html
+	dbt docs generate --static
+
+lock: $(VENV)/.installed  ## resolve requirements.lock anew from pyproject.toml
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 --extra dev \
+		--custom-compile-command 'make lock' --output-file requirements.lock pyproject.toml
+
+clean:  ## remove build products; data/ stays
+	rm -rf target logs dbt_packages package-lock.yml .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+.PHONY: help setup run test lint dev docs lock clean

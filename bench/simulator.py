@@ -1,0 +1,100 @@
+"""How fast the simulator writes: rows per second by scale, and the goals for it.
+
+Run from the project root: `python bench/simulator.py [--scale 1] [--runs 3]`. Prints a table and
+one line `goal NAME VALUE TARGET met|missed` per goal; writes bench/results/simulator.json. Timings
+are medians over runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from ingest.simulator import Summary, simulate  # noqa: E402
+from ingest.simulator.customers import make_customers  # noqa: E402
+from ingest.simulator.events import make_events  # noqa: E402
+from ingest.simulator.orders import day_weights, make_orders  # noqa: E402
+from ingest.simulator.plan import Plan  # noqa: E402
+from ingest.simulator.products import make_products  # noqa: E402
+from ingest.simulator.reference import Reference  # noqa: E402
+
+DEMO_SECONDS = 2.0
+SCALE_ONE_SECONDS = 60.0
+EVENT_SECONDS = 10.0
+MEMORY_GB = 6.0
+
+
+def measure(scale: str) -> tuple[Summary, int]:
+    """One simulation into a folder that is deleted again: its summary and the bytes written."""
+    with tempfile.TemporaryDirectory(prefix="storehouse-bench-") as folder:
+        out = Path(folder) / "extracts" / "shop"
+        summary = simulate(scale, seed=1, days=None, loads=3, out=out)
+        return summary, sum(path.stat().st_size for path in out.iterdir())
+
+
+def measure_events(scale: str) -> float:
+    """Seconds to make the events of a scale, writing left out."""
+    plan = Plan.of(scale, 1, None, 3)
+    reference = Reference.read(plan)
+    products, customers = make_products(plan), make_customers(plan)
+    orders = make_orders(plan, reference, customers)
+    weights = day_weights(plan, reference)
+    began = time.perf_counter()
+    for _ in make_events(plan, reference, customers, products, orders, weights):
+        pass
+    return time.perf_counter() - began
+
+
+def main() -> None:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--scale", default="1")
+    parser.add_argument("--runs", type=int, default=3)
+    options = parser.parse_args()
+    write = sys.stdout.write
+    results: dict[str, float] = {}
+    write(f"{'scale':>6} {'files':>7} {'rows':>12} {'MB':>8} {'seconds':>8} {'rows/s':>10}\n")
+    for scale in dict.fromkeys(("demo", options.scale)):
+        runs = [measure(scale) for _ in range(options.runs)]
+        summary, size = runs[0]
+        seconds = statistics.median(run.seconds for run, _ in runs)
+        rows = sum(summary.rows.values())
+        results[f"{scale}_seconds"] = seconds
+        results[f"{scale}_rows_per_second"] = rows / seconds
+        write(
+            f"{scale:>6} {summary.files:>7} {rows:>12,} {size / 1e6:>8.1f} "
+            f"{seconds:>8.2f} {rows / seconds:>10,.0f}\n"
+        )
+    events = statistics.median(measure_events(options.scale) for _ in range(options.runs))
+    count = Plan.of(options.scale, 1, None, 3).sizes.events
+    results["events_seconds"] = events
+    results["memory_gb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    write(f"{'events':>6} {'':>7} {count:>12,} {'':>8} {events:>8.2f} {count / events:>10,.0f}\n")
+
+    goals = [("simulate_demo_seconds", results["demo_seconds"], DEMO_SECONDS)]
+    if options.scale == "1":
+        goals.append(("simulate_scale_1_seconds", results["1_seconds"], SCALE_ONE_SECONDS))
+        goals.append(("simulate_million_events_seconds", events, EVENT_SECONDS))
+    goals.append(("simulate_memory_gb", results["memory_gb"], MEMORY_GB))
+    for name, value, target in goals:
+        write(f"goal {name} {value:.2f} {target:.2f} {'met' if value <= target else 'missed'}\n")
+
+    folder = ROOT / "bench" / "results"
+    folder.mkdir(parents=True, exist_ok=True)
+    machine = {"machine": platform.machine(), "python": platform.python_version()}
+    text = json.dumps({**machine, "scale": options.scale, **results}, indent=2)
+    (folder / "simulator.json").write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

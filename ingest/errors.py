@@ -1,0 +1,38 @@
+"""The errors of storehouse: what happened, and what to do about it."""
+
+from __future__ import annotations
+
+
+class StorehouseError(Exception):
+    """An error a person can act on; printed as two sentences, never as a stack trace.
+
+    `message` says what happened (with file, row and column where known), `remedy` what to do.
+    """
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message, remedy)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.remedy}".strip()
+
+
+class ConfigError(StorehouseError):
+    """An option, environment variable or path that cannot be used."""
+
+
+class ContractError(StorehouseError):
+    """A source contract that is missing, unreadable or contradictory."""
+
+
+class RefusedFileError(StorehouseError):
+    """A delivered file that was refused whole: nothing of it was landed."""
+
+
+class SecretError(StorehouseError):
+    """A secret that is missing, malformed or readable by others."""
+
+
+class LockedError(StorehouseError):
+    """Another process holds the lock that this one needs."""

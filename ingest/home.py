@@ -1,0 +1,103 @@
+"""The zones of a warehouse home: the one place where their paths are spelt."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from ingest.errors import ConfigError
+
+HOME_VARIABLE = "STOREHOUSE_HOME"
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folder that holds every zone; `root` is absolute.
+
+    Creating a Home touches nothing on disk: whoever writes to a zone creates it.
+    """
+
+    root: Path
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "root", self.root.expanduser().resolve())
+
+    @classmethod
+    def from_env(cls) -> Home:
+        """The home named by STOREHOUSE_HOME, or `data` in the current folder.
+
+        Raises ConfigError when the variable names something that is not a folder.
+        """
+        home = cls(Path(os.environ.get(HOME_VARIABLE) or "data"))
+        if home.root.exists() and not home.root.is_dir():
+            raise ConfigError(
+                f"{HOME_VARIABLE} is {home.root}, which is not a folder.",
+                "Point it at a folder; it is created when it does not exist.",
+            )
+        return home
+
+    @property
+    def extracts(self) -> Path:
+        """Files a user or the simulator drops in, one folder per source."""
+        return self.root / "extracts"
+
+    @property
+    def raw(self) -> Path:
+        """The bytes as they came, one folder per load."""
+        return self.root / "raw"
+
+    @property
+    def lake(self) -> Path:
+        """Landed rows as Parquet under the contract's columns."""
+        return self.root / "lake"
+
+    @property
+    def warehouse(self) -> Path:
+        """The folder of the working file, written by dbt only."""
+        return self.root / "warehouse"
+
+    @property
+    def warehouse_file(self) -> Path:
+        """The working DuckDB file."""
+        return self.warehouse / "storehouse.duckdb"
+
+    @property
+    def scores(self) -> Path:
+        """Predictions as Parquet, one folder per model."""
+        return self.root / "scores"
+
+    @property
+    def models(self) -> Path:
+        """Model artefacts and the experiment store."""
+        return self.root / "models"
+
+    @property
+    def published(self) -> Path:
+        """The folder of the served file."""
+        return self.root / "published"
+
+    @property
+    def published_file(self) -> Path:
+        """The DuckDB file that BI, dashboard and API open."""
+        return self.published / "storehouse.duckdb"
+
+    @property
+    def truth(self) -> Path:
+        """What the simulator planted; read by tests and scoreboards only."""
+        return self.root / "truth"
+
+    @property
+    def secrets(self) -> Path:
+        """Keys that must stay outside the warehouse folder (mode 700)."""
+        return self.root / "secrets"
+
+    @property
+    def locks(self) -> Path:
+        """Lock files; holding one is a matter of the operating system, not of their content."""
+        return self.root / "locks"
+
+    @property
+    def logs(self) -> Path:
+        """What the last run printed."""
+        return self.root / "logs"

@@ -1,0 +1,7 @@
+"""Landing: delivered files become raw copies and lake Parquet under the contract."""
+
+from ingest.landing.land import land_paths
+from ingest.landing.outcome import FileOutcome
+from ingest.landing.records import write_stubs
+
+__all__ = ["FileOutcome", "land_paths", "write_stubs"]

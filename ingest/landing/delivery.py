@@ -1,0 +1,134 @@
+"""What the name and the surroundings of a delivered file say: entity, format, extract time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from ingest.contracts import Contract, SourceContract
+from ingest.errors import ConfigError, RefusedFileError
+
+SIDECAR_SUFFIX = ".meta.json"
+FORMATS: Mapping[str, str] = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".txt": "csv",
+    ".json": "json",
+    ".ndjson": "ndjson",
+    ".jsonl": "ndjson",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
+UNDATED = date(1970, 1, 1)
+_NAME_TIME = re.compile(r"[_.\- ](\d{8}T\d{6}Z|\d{4}-\d{2}-\d{2}|\d{8})$")
+_NAME_FORMATS = ("%Y%m%dT%H%M%SZ", "%Y-%m-%d", "%Y%m%d")
+
+
+def split_name(path: Path) -> tuple[str, str]:
+    """The name without its extensions, and the format the extension names ('' when unknown)."""
+    name = path.name
+    if name.lower().endswith((".gz", ".gzip")):
+        name = name[: name.rindex(".")]
+    stem, dot, extension = name.rpartition(".")
+    kind = FORMATS.get(f".{extension.lower()}", "") if dot else ""
+    return (stem, kind) if kind else (name, "")
+
+
+def find_contract(source: SourceContract, path: Path) -> Contract:
+    """The entity whose stem the file's name starts with, the longest stem winning.
+
+    Raises RefusedFileError with the list of stems when there is none.
+    """
+    name = path.name.lower()
+    best: tuple[int, Contract] | None = None
+    for contract in source.entities.values():
+        for stem in contract.file_stems:
+            ends = name[len(stem) : len(stem) + 1]
+            if name.startswith(stem) and not ends.isalpha() and (not best or len(stem) > best[0]):
+                best = (len(stem), contract)
+    if best is None:
+        stems = sorted(stem for c in source.entities.values() for stem in c.file_stems)
+        raise RefusedFileError(
+            f"The name {path.name} belongs to no entity of the source {source.name}.",
+            f"Name the file after one of: {', '.join(stems)}.",
+        )
+    return best[1]
+
+
+def parse_time(text: str) -> datetime:
+    """A declared extract time as naive UTC to the second.
+
+    Takes ISO-8601 with or without an offset (none means UTC), a date, or YYYYMMDDTHHMMSSZ.
+    Raises ConfigError.
+    """
+    for pattern in _NAME_FORMATS:
+        try:
+            return datetime.strptime(text.strip(), pattern)
+        except ValueError:
+            continue
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError as error:
+        raise ConfigError(
+            f"The extract time {text!r} is not a time.",
+            "Write it as 2024-01-31, 2024-01-31T06:00:00Z or 20240131T060000Z.",
+        ) from error
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(UTC).replace(tzinfo=None)
+    return moment.replace(microsecond=0)
+
+
+def declared_time(
+    contract: Contract, path: Path, given: datetime | None
+) -> tuple[datetime | None, str]:
+    """The declared extract time and where it came from: option, sidecar, file name or none.
+
+    Raises RefusedFileError for an unreadable sidecar, and for a full extract without a time.
+    """
+    if given is not None:
+        return given, "option"
+    sidecar = path.with_name(path.name + SIDECAR_SUFFIX)
+    if sidecar.is_file():
+        return _sidecar_time(sidecar), "sidecar"
+    if (moment := name_time(path)) is not None:
+        return moment, "file name"
+    if contract.load_kind == "full":
+        raise RefusedFileError(
+            f"{path.name} is a full extract of {contract.entity} and declares no extract time.",
+            f"Name it {contract.file_stems[0]}_YYYYMMDDTHHMMSSZ, give --extracted-at, or put "
+            f'{{"extracted_at": "..."}} into {sidecar.name}.',
+        )
+    return None, "none"
+
+
+def name_time(path: Path) -> datetime | None:
+    """The time at the end of the file's name, if there is one."""
+    match = _NAME_TIME.search(split_name(path)[0])
+    if match is None:
+        return None
+    try:
+        return parse_time(match.group(1))
+    except ConfigError:
+        return None
+
+
+def _sidecar_time(sidecar: Path) -> datetime:
+    try:
+        declared = json.loads(sidecar.read_text(encoding="utf-8-sig"))
+        return parse_time(str(declared["extracted_at"]))
+    except (OSError, ValueError, KeyError, TypeError, ConfigError) as error:
+        raise RefusedFileError(
+            f"The sidecar {sidecar.name} declares no readable extract time.",
+            'Write {"extracted_at": "2024-01-31T06:00:00Z"} into it, or remove it.',
+        ) from error
+
+
+def load_id(contract: Contract, extracted_at: datetime | None, content_sha256: str) -> str:
+    """The id of a load: a function of source, entity, declared time and content only."""
+    stamp = extracted_at.strftime("%Y%m%dT%H%M%SZ") if extracted_at else "undated"
+    identity = f"{contract.source}\n{contract.entity}\n{stamp}\n{content_sha256}"
+    return f"{stamp}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"

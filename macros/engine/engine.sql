@@ -1,0 +1,77 @@
+{#- What DuckDB and Spark spell differently lives in this folder; every other file is SQL both read. -#}
+
+{% macro matches(expression, pattern) -%}
+    regexp_matches({{ expression }}, '{{ pattern }}')
+{%- endmacro %}
+
+{% macro without_accents(expression) -%}
+    strip_accents({{ expression }})
+{%- endmacro %}
+
+{% macro row_hash(columns) -%}
+    md5(to_json(struct_pack({% for column in columns %}{{ column }} := {{ column }}{{ ", " if not loop.last }}{% endfor %})))
+{%- endmacro %}
+
+{% macro json_object(fields) -%}
+    to_json(struct_pack({% for name, value in fields.items() %}{{ name }} := {{ value }}{{ ", " if not loop.last }}{% endfor %}))
+{%- endmacro %}
+
+{% macro list_of_structs(expression, fields) -%}
+    list_transform({{ expression }}, lambda element: struct_pack({% for name in fields %}{{ name }} := element.{{ name }}{{ ", " if not loop.last }}{% endfor %}))
+{%- endmacro %}
+
+{% macro first_matching(expression, condition) -%}
+    list_filter({{ expression }}, lambda element: {{ condition }})[1]
+{%- endmacro %}
+
+{% macro to_utc(expression, zone) -%}
+    cast(timezone('{{ zone }}', {{ expression }}) as timestamp)
+{%- endmacro %}
+
+{% macro to_local(expression, zone) -%}
+    cast(timezone({{ zone }}, cast({{ expression }} as timestamptz)) as timestamp)
+{%- endmacro %}
+
+{% macro hmac_token(expression) -%}
+    sha256(getvariable('pii_opad') || unhex(sha256(getvariable('pii_ipad') || encode({{ expression }}))))
+{%- endmacro %}
+
+{% macro require_pii_key() -%}
+    select case when getvariable('pii_ipad') is null then error('The key for personal data is not set: run dbt with the profile of this project, which loads ingest.dbt_plugin.') end
+{%- endmacro %}
+
+{% macro date_spine(first_date, last_date) -%}
+    select cast(unnest(generate_series(cast({{ first_date }} as timestamp), cast({{ last_date }} as timestamp), interval 1 day)) as date) as date_day
+{%- endmacro %}
+
+{% macro iso_weekday(expression) -%}
+    isodow({{ expression }})
+{%- endmacro %}
+
+{% macro iso_year(expression) -%}
+    isoyear({{ expression }})
+{%- endmacro %}
+
+{% macro iso_week(expression) -%}
+    weekofyear({{ expression }})
+{%- endmacro %}
+
+{% macro all_columns_except(columns) -%}
+    * exclude ({{ columns | join(', ') }})
+{%- endmacro %}
+
+{% macro single_spaced(expression) -%}
+    regexp_replace({{ expression }}, '\s+', ' ', 'g')
+{%- endmacro %}
+
+{% macro struct_of(columns) -%}
+    struct_pack({% for column in columns %}{{ column }} := {{ column }}{{ ", " if not loop.last }}{% endfor %})
+{%- endmacro %}
+
+{% macro struct_hash(expression) -%}
+    case when {{ expression }} is not null then md5(to_json({{ expression }})) end
+{%- endmacro %}
+
+{% macro days_between(earlier, later) -%}
+    date_diff('day', {{ earlier }}, {{ later }})
+{%- endmacro %}

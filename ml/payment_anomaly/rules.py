@@ -1,0 +1,138 @@
+"""The rules of the seed payment_rules: which fire on a payment, and what they add up to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import polars as pl
+
+NO_TIME = datetime(1, 1, 1)
+
+
+class UnknownRule(ValueError):
+    """The seed names a rule that no code implements, or leaves out a parameter it needs."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One row of the seed; a parameter the rule does not use is None."""
+
+    rule_id: str
+    points: int
+    threshold: float | None = None
+    minimum_count: int | None = None
+    window_minutes: int | None = None
+    hour_from: int | None = None
+    hour_to: int | None = None
+    account_age_days: int | None = None
+
+    def number(self, name: str) -> float:
+        """The parameter of that name; raises UnknownRule when the seed leaves it empty."""
+        value = getattr(self, name)
+        if value is None:
+            raise UnknownRule(
+                f"Rule {self.rule_id} of seeds/payment_rules.csv needs {name}, which is empty."
+            )
+        return float(value)
+
+    @property
+    def window(self) -> timedelta:
+        """How far the rule looks back."""
+        return timedelta(minutes=self.number("window_minutes"))
+
+
+def apply_rules(
+    payments: pl.DataFrame, rules: Sequence[Rule], levels: Mapping[str, int]
+) -> pl.DataFrame:
+    """Adds fired_rules (names in the order of the seed, comma separated), points and risk_level.
+
+    Input, one row per payment with z-scores: paid_at (Datetime), payment_status, is_captured,
+    order_id, card_token, device_hash, payer_email_hash, local_hour (0-23), reporting_amount,
+    gateway_risk_score (0-1), is_international, account_age_days, z_score, z_reason. Missing values
+    fire no rule; no rule looks at payments later than the one it judges. `levels` maps each risk
+    level to its least points.
+
+    Raises UnknownRule.
+    """
+    # Windows need a time: payments without one share a moment before all others, and fire no
+    # rule that counts.
+    ordered = (
+        payments.with_row_index("_row")
+        .with_columns(pl.col("paid_at").fill_null(NO_TIME).alias("_moment"))
+        .sort("_moment")
+    )
+    fired = ordered.with_columns(
+        _condition(rule, ordered).fill_null(False).alias(f"_fired_{rule.rule_id}") for rule in rules
+    )
+    names = [pl.when(f"_fired_{rule.rule_id}").then(pl.lit(rule.rule_id)) for rule in rules]
+    points = [pl.col(f"_fired_{rule.rule_id}").cast(pl.Int32) * rule.points for rule in rules]
+    result = fired.with_columns(
+        pl.concat_str(names, separator=",", ignore_nulls=True).alias("fired_rules"),
+        pl.sum_horizontal(points).cast(pl.Int32).alias("points"),
+    )
+    level = pl.lit(None, dtype=pl.String)
+    for name, least in sorted(levels.items(), key=lambda item: item[1]):
+        level = pl.when(pl.col("points") >= least).then(pl.lit(name)).otherwise(level)
+    return (
+        result.with_columns(level.alias("risk_level"))
+        .sort("_row")
+        .drop("_row", "_moment", *(f"_fired_{rule.rule_id}" for rule in rules))
+    )
+
+
+def _condition(rule: Rule, payments: pl.DataFrame) -> pl.Expr:
+    match rule.rule_id:
+        case "off_hours":
+            return _within_hours(int(rule.number("hour_from")), int(rule.number("hour_to")))
+        case "high_amount":
+            return pl.col("reporting_amount").cast(pl.Float64) >= rule.number("threshold")
+        case "high_risk_score":
+            return pl.col("gateway_risk_score") >= rule.number("threshold")
+        case "international":
+            return pl.col("is_international")
+        case "velocity_card":
+            return _velocity("card_token", rule)
+        case "velocity_device":
+            return _velocity("device_hash", rule)
+        case "velocity_email":
+            return _velocity("payer_email_hash", rule)
+        case "declines_then_success":
+            declines = pl.max_horizontal(_declines("order_id", rule), _declines("card_token", rule))
+            return pl.col("is_captured") & (declines >= rule.number("minimum_count"))
+        case "new_account_high_amount":
+            is_new = pl.col("account_age_days") < rule.number("account_age_days")
+            return is_new & (
+                pl.col("reporting_amount").cast(pl.Float64) >= rule.number("threshold")
+            )
+        case "amount_outlier":
+            is_far = pl.col("z_score").abs() > rule.number("threshold")
+            return is_far.fill_null(False) | (pl.col("z_reason") == "constant_baseline")
+    raise UnknownRule(
+        f"seeds/payment_rules.csv names the rule {rule.rule_id}, which no code implements."
+    )
+
+
+def _within_hours(start: int, end: int) -> pl.Expr:
+    """Half-open, over midnight where it starts later than it ends."""
+    hour = pl.col("local_hour")
+    after_start, before_end = hour >= start, hour < end
+    return after_start & before_end if start <= end else after_start | before_end
+
+
+def _velocity(key: str, rule: Rule) -> pl.Expr:
+    """Attempts with one key in the window that ends with the judged payment, itself included."""
+    count = pl.len().rolling("_moment", period=rule.window).over(["source_system", key])
+    is_known = pl.col(key).is_not_null() & pl.col("paid_at").is_not_null()
+    return is_known & (count >= rule.number("minimum_count"))
+
+
+def _declines(key: str, rule: Rule) -> pl.Expr:
+    """Declined attempts with one key in the window before the judged payment."""
+    declined = (pl.col("payment_status") == "declined").cast(pl.Int32).sum()
+    count = declined.rolling("_moment", period=rule.window, closed="left").over(
+        ["source_system", key]
+    )
+    is_known = pl.col(key).is_not_null() & pl.col("paid_at").is_not_null()
+    return pl.when(is_known).then(count)

@@ -1,0 +1,29 @@
+with payments as (
+    select * from {{ ref('payment_features') }}
+),
+
+scores as (
+    select * from {{ source('scores', 'payment_anomaly') }}
+)
+
+select
+    payments.source_system,
+    payments.payment_id,
+    payments.order_id,
+    payments.payment_date,
+    payments.payment_method_id,
+    payments.payment_status,
+    payments.currency,
+    payments.amount,
+    scores.payment_id is not null as is_scored,
+    scores.z_score,
+    scores.z_baseline,
+    scores.z_baseline_size,
+    scores.z_reason,
+    coalesce(scores.fired_rules, '') as fired_rules,
+    coalesce(scores.points, 0) as points,
+    coalesce(scores.risk_level, 'NOT_SCORED') as risk_level
+from payments
+left join scores
+    on payments.source_system = scores.source_system
+    and payments.payment_id = scores.payment_id

@@ -1,0 +1,109 @@
+with shop_latest as (
+    {{ latest_rows(ref('stg_shop__orders'), ['order_id']) }}
+),
+
+shop_parcels as (
+    {{ latest_rows(ref('stg_shop__shipments'), ['shipment_id']) }}
+),
+
+shop_shipments as (
+    select
+        order_id,
+        min(shipped_at) as shipped_at,
+        case when count(*) = count(delivered_at) then max(delivered_at) end as delivered_at
+    from shop_parcels
+    where op <> 'D'
+    group by order_id
+),
+
+shop_payments as (
+    {{ latest_rows(ref('stg_shop__payments'), ['payment_id']) }}
+),
+
+shop_first_payments as (
+    select
+        order_id,
+        min(paid_at) as paid_at
+    from shop_payments
+    where op <> 'D' and payment_status in ('captured', 'refunded', 'chargeback')
+    group by order_id
+),
+
+shop_orders as (
+    select
+        'shop' as source_system,
+        orders.order_id,
+        orders.customer_id,
+        orders.channel_id,
+        orders.device_hash,
+        orders.order_status,
+        orders.op = 'D' as is_deleted,
+        orders.placed_at,
+        payments.paid_at,
+        shipments.shipped_at,
+        shipments.delivered_at,
+        orders.cancelled_at,
+        orders.promised_at,
+        orders.postal_code,
+        orders.city,
+        orders.state,
+        orders.country_code,
+        orders.currency,
+        orders.stated_total_amount,
+        {{ source_setting('shop', 'reporting_currency') }} as reporting_currency,
+        {{ source_setting('shop', 'time_zone') }} as time_zone,
+        orders.known_at
+    from shop_latest as orders
+    left join shop_first_payments as payments
+        on orders.order_id = payments.order_id
+    left join shop_shipments as shipments
+        on orders.order_id = shipments.order_id
+),
+
+olist_latest as (
+    {{ latest_rows(ref('stg_olist__orders'), ['order_id'], has_operations=false) }}
+),
+
+olist_customers as (
+    {{ latest_rows(ref('stg_olist__customers'), ['customer_reference'], has_operations=false) }}
+),
+
+olist_orders as (
+    select
+        'olist' as source_system,
+        orders.order_id,
+        customers.customer_id,
+        cast(null as varchar) as channel_id,
+        cast(null as varchar) as device_hash,
+        orders.order_status,
+        false as is_deleted,
+        orders.placed_at,
+        orders.paid_at,
+        orders.shipped_at,
+        orders.delivered_at,
+        cast(null as timestamp) as cancelled_at,
+        orders.promised_at,
+        customers.postal_code,
+        customers.city,
+        customers.state,
+        customers.country_code,
+        {{ source_setting('olist', 'reporting_currency') }} as currency,
+        cast(null as decimal(18, 2)) as stated_total_amount,
+        {{ source_setting('olist', 'reporting_currency') }} as reporting_currency,
+        {{ source_setting('olist', 'time_zone') }} as time_zone,
+        orders.known_at
+    from olist_latest as orders
+    left join olist_customers as customers
+        on orders.customer_reference = customers.customer_reference
+),
+
+orders as (
+    select * from shop_orders
+    union all
+    select * from olist_orders
+)
+
+select
+    *,
+    cast({{ to_local('placed_at', 'time_zone') }} as date) as order_date
+from orders

@@ -1,0 +1,3 @@
+select *
+from {{ ref('dim_customer') }}
+where is_current

@@ -1,0 +1,3 @@
+select *
+from {{ ref('dim_product') }}
+where is_current

@@ -1,0 +1,13 @@
+with rejects as (
+    select * from {{ source('landing', 'rejects') }}
+)
+
+select
+    load_id,
+    source_system,
+    entity,
+
+    file_name,
+    line_number,
+    reason
+from rejects

@@ -1,0 +1,23 @@
+with accepted as (
+    select * from {{ ref('base_olist__sellers') }}
+    where _status = 'accepted'
+),
+
+renamed as (
+    select
+        seller_id,
+
+        trim(seller_zip_code_prefix) as postal_code,
+        {{ normalised_place('seller_city') }} as city,
+        upper(trim(seller_state)) as state,
+        'BR' as country_code,
+
+        _content_hash,
+        _load_id,
+        _row_number,
+        _extracted_at,
+        _known_at as known_at
+    from accepted
+)
+
+select * from renamed

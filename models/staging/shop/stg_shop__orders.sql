@@ -1,0 +1,38 @@
+with accepted as (
+    select * from {{ ref('base_shop__orders') }}
+    where _status = 'accepted'
+),
+
+renamed as (
+    select
+        order_id,
+        nullif(trim(customer_id), '') as customer_id,
+        nullif(lower(trim(channel_id)), '') as channel_id,
+        device_id_token as device_hash,
+
+        lower(trim(order_status)) as order_status,
+
+        ordered_at as placed_at,
+        cancelled_at,
+        promised_at,
+
+        trim(ship_to_postal_code) as postal_code,
+        {{ normalised_place('ship_to_city') }} as city,
+        upper(trim(ship_to_state)) as state,
+        upper(trim(ship_to_country)) as country_code,
+
+        upper(trim(currency)) as currency,
+        order_total as stated_total_amount,
+
+        upper(trim(op)) as op,
+        updated_at,
+
+        _content_hash,
+        _load_id,
+        _row_number,
+        _extracted_at,
+        _known_at as known_at
+    from accepted
+)
+
+select * from renamed

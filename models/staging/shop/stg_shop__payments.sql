@@ -1,0 +1,38 @@
+with accepted as (
+    select * from {{ ref('base_shop__payments') }}
+    where _status = 'accepted'
+),
+
+renamed as (
+    select
+        payment_id,
+        order_id,
+        lower(trim(payment_method)) as payment_method_id,
+        card_token,
+        device_id_token as device_hash,
+        payer_email_token as payer_email_hash,
+
+        lower(trim(payment_status)) as payment_status,
+        upper(trim(gateway_issuer_country)) as issuer_country_code,
+        upper(trim(gateway_ip_country)) as network_country_code,
+        gateway_provider,
+        gateway_response_code,
+        gateway_risk_score,
+        installments,
+
+        amount,
+        upper(trim(currency)) as currency,
+
+        paid_at,
+        upper(trim(op)) as op,
+        updated_at,
+
+        _content_hash,
+        _load_id,
+        _row_number,
+        _extracted_at,
+        _known_at as known_at
+    from accepted
+)
+
+select * from renamed

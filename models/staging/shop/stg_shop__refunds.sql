@@ -1,0 +1,31 @@
+with accepted as (
+    select * from {{ ref('base_shop__refunds') }}
+    where _status = 'accepted'
+),
+
+renamed as (
+    select
+        refund_id,
+        order_id,
+        line_number,
+        nullif(trim(payment_id), '') as payment_id,
+
+        lower(trim(reason)) as reason,
+        coalesce(is_restocked, false) as is_restocked,
+        quantity,
+        amount,
+        upper(trim(currency)) as currency,
+
+        refunded_at,
+        upper(trim(op)) as op,
+        updated_at,
+
+        _content_hash,
+        _load_id,
+        _row_number,
+        _extracted_at,
+        _known_at as known_at
+    from accepted
+)
+
+select * from renamed

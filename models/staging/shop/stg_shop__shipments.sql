@@ -1,0 +1,28 @@
+with accepted as (
+    select * from {{ ref('base_shop__shipments') }}
+    where _status = 'accepted'
+),
+
+renamed as (
+    select
+        shipment_id,
+        order_id,
+
+        lower(trim(carrier)) as carrier,
+        shipping_cost as shipping_cost_amount,
+        upper(trim(currency)) as currency,
+
+        shipped_at,
+        delivered_at,
+        upper(trim(op)) as op,
+        updated_at,
+
+        _content_hash,
+        _load_id,
+        _row_number,
+        _extracted_at,
+        _known_at as known_at
+    from accepted
+)
+
+select * from renamed

@@ -1,0 +1,1 @@
+"""Runs the parts as one: the command line and the lineage graph."""

@@ -1,0 +1,41 @@
+"""The asset graph that `dagster dev` opens and `storehouse run` executes."""
+
+from __future__ import annotations
+
+import os
+
+from dagster import Definitions
+from dagster_dbt import DbtCliResource
+
+from orchestration.defs.automation import failure_alert, new_extracts, nightly, run_job
+from orchestration.defs.extracts import landing_assets
+from orchestration.defs.publishing import publish_asset
+from orchestration.defs.scores import payment_anomaly_scores
+from orchestration.defs.warehouse import dbt_asset_groups
+from orchestration.lib.project import DBT, PROJECT_DIR, use_home
+
+
+def build_definitions() -> Definitions:
+    """All assets, checks, jobs, schedules and sensors; needs the manifest of `dbt parse`."""
+    use_home()
+    return Definitions(
+        assets=[
+            landing_assets(),
+            *dbt_asset_groups(),
+            payment_anomaly_scores,
+            publish_asset(),
+        ],
+        jobs=[run_job],
+        schedules=[nightly],
+        sensors=[new_extracts, failure_alert],
+        resources={
+            "dbt": DbtCliResource(
+                project_dir=os.fspath(PROJECT_DIR),
+                profiles_dir=os.fspath(PROJECT_DIR),
+                dbt_executable=os.fspath(DBT),
+            )
+        },
+    )
+
+
+defs = build_definitions()

@@ -1,0 +1,1 @@
+"""What exists: the assets, jobs, schedules and sensors of the graph."""

@@ -1,0 +1,1 @@
+"""How things are done: pure functions and small helpers behind the definitions and commands."""

@@ -1,0 +1,106 @@
+"""Where the dbt project is, and the environment in which dbt runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from dagster_dbt import DbtProject
+
+from ingest.errors import ConfigError
+from ingest.home import HOME_VARIABLE, Home
+
+PROJECT_DIR = Path(__file__).resolve().parents[2]
+MANIFEST = PROJECT_DIR / "target" / "manifest.json"
+DBT = Path(sys.executable).with_name("dbt")
+
+# The schemas that the published file keeps; everything else is work in progress.
+PUBLISHED_SCHEMAS = (
+    "core",
+    "customers",
+    "marketing",
+    "inventory",
+    "finance",
+    "features",
+    "insights",
+    "metrics",
+    "ops",
+)
+
+
+def use_home() -> Home:
+    """The warehouse home, made absolute in the environment that dbt inherits; its folders exist."""
+    home = Home.from_env()
+    os.environ[HOME_VARIABLE] = str(home.root)
+    home.warehouse.mkdir(parents=True, exist_ok=True)
+    return home
+
+
+@cache
+def _read_manifest(modified_ns: int) -> Mapping[str, Any]:
+    manifest: Mapping[str, Any] = json.loads(MANIFEST.read_text(encoding="utf-8"))
+    return manifest
+
+
+def read_manifest() -> Mapping[str, Any]:
+    """The manifest of the last `dbt parse`; raises ConfigError when there is none."""
+    if not MANIFEST.exists():
+        raise ConfigError(f"There is no {MANIFEST}.", "Run `make setup`, or `dbt parse`.")
+    return _read_manifest(MANIFEST.stat().st_mtime_ns)
+
+
+def published_models(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The model nodes whose tables the published file keeps."""
+    return [
+        node
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model" and node["schema"] in PUBLISHED_SCHEMAS
+    ]
+
+
+def prepare_dbt() -> None:
+    """Installs the dbt packages where missing; writes the manifest where it is out of date.
+
+    Raises ConfigError with dbt's own words when the project does not parse.
+    """
+    if not (PROJECT_DIR / "dbt_packages" / "dbt_expectations").exists():
+        _dbt("deps")
+    if not _is_manifest_current():
+        _dbt("parse")
+
+
+def _is_manifest_current() -> bool:
+    """Whether no file that dbt parses, and no folder it looks into, is newer than the manifest."""
+    if not MANIFEST.exists():
+        return False
+    written = MANIFEST.stat().st_mtime_ns
+    parsed = [PROJECT_DIR / name for name in ("dbt_project.yml", "profiles.yml", "packages.yml")]
+    for name in ("models", "seeds", "macros", "snapshots", "tests", "packages"):
+        parsed += [PROJECT_DIR / name, *(PROJECT_DIR / name).rglob("*")]
+    newest = max(path.stat().st_mtime_ns for path in parsed if "__pycache__" not in path.parts)
+    return newest < written
+
+
+def _dbt(*args: str) -> None:
+    done = subprocess.run(
+        [os.fspath(DBT), "--quiet", *args], cwd=PROJECT_DIR, capture_output=True, text=True
+    )
+    if done.returncode:
+        raise ConfigError(f"dbt {' '.join(args)} failed:\n{done.stdout}{done.stderr}")
+
+
+def dbt_project() -> DbtProject:
+    """The dbt project for Dagster; under `dagster dev` its manifest is made anew on each load."""
+    project = DbtProject(project_dir=PROJECT_DIR)
+    project.prepare_if_dev()
+    if not project.manifest_path.exists():
+        raise ConfigError(
+            f"There is no {project.manifest_path}.", "Run `make setup`, or `dbt parse`."
+        )
+    return project

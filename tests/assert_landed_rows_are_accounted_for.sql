@@ -1,0 +1,4 @@
+-- A row is a load whose landed rows are not all staged, quarantined, duplicate or not modelled yet.
+select *
+from {{ ref('conservation') }}
+where rows_unaccounted <> 0

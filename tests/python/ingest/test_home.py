@@ -1,0 +1,56 @@
+"""The home: absolute, from the environment, its zones in one place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ingest.errors import ConfigError
+from ingest.home import Home
+
+
+def test_home_comes_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STOREHOUSE_HOME", str(tmp_path / "a" / ".." / "b"))
+    assert Home.from_env().root == tmp_path / "b"
+
+
+@pytest.mark.parametrize("value", [None, ""])
+def test_home_is_data_by_default_and_absolute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str | None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("STOREHOUSE_HOME", raising=False)
+    if value is not None:
+        monkeypatch.setenv("STOREHOUSE_HOME", value)
+    home = Home.from_env()
+    assert home.root == tmp_path / "data"
+    assert not home.root.exists()
+    monkeypatch.chdir("/")
+    assert home.lake == tmp_path / "data" / "lake"
+
+
+def test_a_file_cannot_be_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("STOREHOUSE_HOME", str(tmp_path / "file"))
+    with pytest.raises(ConfigError, match="is not a folder"):
+        Home.from_env()
+
+
+def test_zones_are_apart() -> None:
+    home = Home(Path("/h"))
+    zones = [
+        home.extracts,
+        home.raw,
+        home.lake,
+        home.warehouse,
+        home.scores,
+        home.models,
+        home.published,
+        home.truth,
+        home.secrets,
+        home.locks,
+    ]
+    assert len({zone.relative_to("/h").parts[0] for zone in zones}) == len(zones)
+    assert home.warehouse_file == Path("/h/warehouse/storehouse.duckdb")
+    assert home.published_file == Path("/h/published/storehouse.duckdb")
