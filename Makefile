@@ -41,6 +41,9 @@ dev: setup  ## open the asset graph in Dagster
 docs: setup  ## one offline page of every model and column: target/static_index.html
 	dbt docs generate --static
 
+bench-%: setup
+	@python -m bench.$*
+
 lock: $(VENV)/.installed  ## resolve requirements.lock anew from pyproject.toml
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 --extra dev \
 		--custom-compile-command 'make lock' --output-file requirements.lock pyproject.toml

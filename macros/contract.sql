@@ -1,17 +1,48 @@
-{#- What a source's YAML says about its columns, turned into SQL: casts, reasons and masks are written once, there. -#}
+{#- What a source's YAML says about its columns, turned into SQL: casts, reasons and masks are
+    written once, there. -#}
 
 {% macro source_contract(source_relation) %}
+    {%- set wanted = (source_relation.schema, source_relation.identifier) -%}
     {%- set found = namespace(contract=none) -%}
     {%- for candidate in (graph.sources.values() if execute else []) -%}
-        {%- if candidate.source_name == source_relation.schema and candidate.name == source_relation.identifier -%}
+        {%- if (candidate.source_name, candidate.name) == wanted -%}
             {%- set found.contract = candidate -%}
         {%- endif -%}
     {%- endfor -%}
     {%- if execute and found.contract is none -%}
-        {{ exceptions.raise_compiler_error("No source " ~ source_relation.schema ~ "." ~ source_relation.identifier ~ " in any _<source>__sources.yml") }}
+        {{ exceptions.raise_compiler_error(
+            "No source " ~ wanted | join('.') ~ " in any _<source>__sources.yml"
+        ) }}
     {%- endif -%}
     {{ return(found.contract or {'columns': {}, 'meta': {'load_kind': 'append', 'key': []}}) }}
 {% endmacro %}
+
+{#- A setting of a source, as its contract says it. -#}
+{% macro source_setting(source_name, setting) -%}
+    {%- set sources = graph.sources.values() if execute else [] -%}
+    {%- for candidate in sources if candidate.source_name == source_name -%}
+        {%- if loop.first -%}
+            '{{ (candidate.source_meta or candidate.meta)[setting] }}'
+        {%- endif -%}
+    {%- endfor -%}
+{%- endmacro %}
+
+{#- A setting of the source that a column names; the fallback where no contract has it. -#}
+{% macro setting_of(source_column, setting, fallback) -%}
+    {%- set values = {} -%}
+    {%- for candidate in (graph.get('sources', {}).values() if execute else []) -%}
+        {%- set found = (candidate.source_meta or candidate.meta).get(setting) -%}
+        {%- if found -%}{%- do values.update({candidate.source_name: found}) -%}{%- endif -%}
+    {%- endfor -%}
+    {%- if values -%}
+        case {{ source_column }}
+            {%- for name, value in values.items() %} when '{{ name }}' then '{{ value }}'{% endfor %}
+            else '{{ fallback }}'
+        end
+    {%- else -%}
+        '{{ fallback }}'
+    {%- endif -%}
+{%- endmacro %}
 
 {#- The leaves of a contract column: a plain column is its own leaf, a struct has one per field. -#}
 {% macro contract_leaves(column) %}
@@ -19,7 +50,12 @@
     {%- set pii = column.config.meta.get('pii', []) -%}
     {%- set leaves = [] -%}
     {%- if not data_type.startswith('struct') -%}
-        {%- do leaves.append({'name': column.name, 'value': column.name, 'data_type': data_type, 'is_pii': pii is sameas true}) -%}
+        {%- do leaves.append({
+            'name': column.name,
+            'value': column.name,
+            'data_type': data_type,
+            'is_pii': pii is sameas true,
+        }) -%}
     {%- else -%}
         {%- set pattern = '(\\w+)\\s+(\\w+(?:\\(\\s*\\d+\\s*(?:,\\s*\\d+\\s*)?\\))?)\\s*(?:,|\\)|$)' -%}
         {%- set fields = modules.re.sub('^struct\\s*\\(|\\)\\s*(\\[\\])?$', '', data_type) -%}
@@ -40,11 +76,18 @@
     {{ return(column.data_type.strip().endswith('[]')) }}
 {% endmacro %}
 
-{#- The typed columns of one contract column: structs flattened, personal data as tokens, lists without it. -#}
+{#- The fields of a list of structs that are not personal data. -#}
+{% macro open_fields(column) %}
+    {%- set leaves = contract_leaves(column) | rejectattr('is_pii') -%}
+    {{ return(leaves | map(attribute='field') | list) }}
+{% endmacro %}
+
+{#- The typed columns of one contract column: structs flattened, personal data as tokens, lists
+    without it. -#}
 {% macro typed_columns(column, zone) -%}
     {%- set leaves = contract_leaves(column) -%}
     {%- if is_list(column) -%}
-        {{ list_of_structs(column.name, leaves | rejectattr('is_pii') | map(attribute='field') | list) }} as {{ column.name }}
+        {{ list_of_structs(column.name, open_fields(column)) }} as {{ column.name }}
     {%- else -%}
         {%- set masked = column.config.meta.get('masked', []) -%}
         {%- for leaf in leaves %}
@@ -53,6 +96,8 @@
             {%- if leaf.field in masked %},
             '***' || right({{ leaf.value }}, 2) as {{ leaf.name }}_masked
             {%- endif %}
+            {%- elif leaf.name == 'op' %}
+            upper({{ cleaned(leaf.value) }}) as op
             {%- else %}
             {{ typed_value(leaf.value, leaf.data_type, zone) }} as {{ leaf.name }}
             {%- endif %}
@@ -62,10 +107,11 @@
 {%- endmacro %}
 
 {% macro pii_token(expression) -%}
-    {{ hmac_token("nullif(lower(trim(" ~ expression ~ ")), '')") }}
+    {{ hmac_token("lower(" ~ cleaned(expression) ~ ")") }}
 {%- endmacro %}
 
-{#- The pattern that text must have to be read as a type: it refuses what a cast would round or guess. -#}
+{#- The pattern that text must have to be read as a type: it refuses what a cast would round or
+    guess. -#}
 {% macro type_pattern(data_type) %}
     {%- set scale = modules.re.findall(',\\s*(\\d+)', data_type) -%}
     {%- if data_type.startswith('decimal') -%}
@@ -86,28 +132,44 @@
 {% endmacro %}
 
 {% macro typed_value(expression, data_type, zone) -%}
-    {%- set text = "nullif(trim(" ~ expression ~ "), '')" -%}
+    {%- set text = cleaned(expression) -%}
     {%- if data_type == 'varchar' -%}
-        {{ expression }}
+        {{ text }}
     {%- elif data_type == 'timestamp' and zone != 'UTC' -%}
         case
             when not {{ matches(text, type_pattern(data_type)) }} then null
-            when {{ matches(text, '[:][0-9.]+(Z|[+-][0-9]{2}(:?[0-9]{2})?)$') }} then cast(try_cast({{ text }} as timestamptz) as timestamp)
+            when {{ matches(text, '[:][0-9.]+(Z|[+-][0-9]{2}(:?[0-9]{2})?)$') }}
+                then cast(try_cast({{ text }} as timestamptz) as timestamp)
             else {{ to_utc("try_cast(" ~ text ~ " as timestamp)", zone) }}
         end
     {%- elif data_type == 'timestamp' -%}
-        case when {{ matches(text, type_pattern(data_type)) }} then cast(try_cast({{ text }} as timestamptz) as timestamp) end
+        case
+            when {{ matches(text, type_pattern(data_type)) }}
+                then cast(try_cast({{ text }} as timestamptz) as timestamp)
+        end
     {%- elif data_type in ('integer', 'bigint') -%}
-        case when {{ matches(text, type_pattern(data_type)) }} then try_cast(try_cast({{ text }} as decimal(38, 0)) as {{ data_type }}) end
+        case
+            when {{ matches(text, type_pattern(data_type)) }}
+                then try_cast(try_cast({{ text }} as decimal(38, 0)) as {{ data_type }})
+        end
     {%- else -%}
-        case when {{ matches(text, type_pattern(data_type)) }} then try_cast({{ text }} as {{ data_type }}) end
+        case
+            when {{ matches(text, type_pattern(data_type)) }} then try_cast({{ text }} as {{ data_type }})
+        end
     {%- endif -%}
 {%- endmacro %}
 
-{#- One reason per leaf that has text its type cannot hold; the value itself stays in the raw content. -#}
+{#- One reason per leaf that has text its type cannot hold; the value itself stays in the raw
+    content. -#}
 {% macro cast_reasons(column, zone) -%}
-    {%- for leaf in ([] if is_list(column) else contract_leaves(column)) if leaf.data_type != 'varchar' and not leaf.is_pii %},
-                case when trim({{ leaf.value }}) != '' and ({{ typed_value(leaf.value, leaf.data_type, zone) }}) is null then '{{ leaf.name }}: not a {{ leaf.data_type }}' end
+    {%- set leaves = [] if is_list(column) else contract_leaves(column) -%}
+    {%- for leaf in leaves if leaf.data_type != 'varchar' and not leaf.is_pii %},
+                case
+                    when
+                        {{ cleaned(leaf.value) }} is not null
+                        and ({{ typed_value(leaf.value, leaf.data_type, zone) }}) is null
+                        then '{{ leaf.name }}: not a {{ leaf.data_type }}'
+                end
     {%- endfor %}
 {%- endmacro %}
 
@@ -119,10 +181,11 @@
         {%- if leaves | selectattr('is_pii') | list | length == 0 -%}
             {%- do fields.update({column.name: column.name}) -%}
         {%- elif is_list(column) -%}
-            {%- do fields.update({column.name: list_of_structs(column.name, leaves | rejectattr('is_pii') | map(attribute='field') | list)}) -%}
+            {%- do fields.update({column.name: list_of_structs(column.name, open_fields(column))}) -%}
         {%- else -%}
             {%- for leaf in leaves -%}
-                {%- do fields.update({leaf.name: pii_token(leaf.value) if leaf.is_pii else leaf.value}) -%}
+                {%- set value = pii_token(leaf.value) if leaf.is_pii else leaf.value -%}
+                {%- do fields.update({leaf.name: value}) -%}
             {%- endfor -%}
         {%- endif -%}
     {%- endfor -%}

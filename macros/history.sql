@@ -1,4 +1,5 @@
-{#- SCD2 history as a pure function of all landed states (definitions: models/overview.md, "Keys and versioning"). -#}
+{#- SCD2 history as a pure function of all landed states (definitions: models/overview.md, "Keys
+    and versioning"). -#}
 
 {#- Changes out of full extracts: a key that is absent was deleted, one that is back has returned.
     states:   one accepted row per key and extract, with updated_at and the attribute columns
@@ -44,15 +45,10 @@
     seen_states as (
         select
             stays.{{ key }},
+            stays.extract_number,
             stays.extracted_at,
             stays.returned_at,
             least(coalesce(states.updated_at, stays.extracted_at), stays.extracted_at) as stated_at,
-            lag(states.updated_at) over (
-                partition by stays.{{ key }} order by stays.extract_number
-            ) as previous_updated_at,
-            lag(stays.extract_number) over (
-                partition by stays.{{ key }} order by stays.extract_number
-            ) is null as is_first,
             {{ struct_of(attributes) }} as attributes
         from stays
         inner join {{ states }} as states
@@ -60,19 +56,53 @@
             and stays.extracted_at = states._extracted_at
     ),
 
+    compared_states as (
+        select
+            *,
+            row_number() over key_in_time = 1 as is_first,
+            coalesce(lag(returned_at) over key_in_time, timestamp '1900-01-01 00:00:00')
+            < returned_at as is_return,
+            {{ struct_hash('attributes') }}
+            <> lag({{ struct_hash('attributes') }}) over key_in_time as is_changed,
+            lag(extracted_at) over key_in_time as previous_extracted_at,
+            max(stated_at) over (
+                partition by {{ key }} order by extract_number
+                rows between unbounded preceding and 1 preceding
+            ) as latest_stated_at
+        from seen_states
+        window key_in_time as (partition by {{ key }} order by extract_number)
+    ),
+
+    -- A change is dated by its own updated_at only where that leads on from all that was known
+    -- before; else (restored backups, clocks, returns) by the extract that brought it.
+    dated_states as (
+        select
+            *,
+            coalesce(
+                max(case
+                    when is_return or (is_changed and stated_at <= latest_stated_at) then 1
+                end) over (
+                    partition by {{ key }} order by extract_number
+                    rows between unbounded preceding and 1 preceding
+                ), 0
+            ) = 1 as follows_a_break
+        from compared_states
+    ),
+
     upserts as (
         select
             {{ key }},
             case
                 when is_first then stated_at
-                when returned_at = extracted_at then extracted_at
-                when previous_updated_at is null or stated_at > previous_updated_at
-                    then greatest(stated_at, coalesce(returned_at, stated_at))
-                else extracted_at
+                when is_return then returned_at
+                when stated_at <= latest_stated_at then extracted_at
+                when follows_a_break and stated_at <= previous_extracted_at then extracted_at
+                else stated_at
             end as valid_at,
             false as is_deleted,
             attributes
-        from seen_states
+        from dated_states
+        where is_first or is_return or is_changed
     ),
 
     deletions as (
@@ -94,7 +124,8 @@
     )
 {%- endmacro %}
 
-{#- Versions out of changes: one per key and instant, unchanged neighbours collapsed, half-open windows.
+{#- Versions out of changes: one per key and instant, unchanged neighbours collapsed, half-open
+    windows.
     changes: key columns, valid_at, is_deleted, attributes (one struct; null for a deletion) -#}
 {% macro scd2_versions(changes, key, attributes) -%}
     {%- set key_columns = key | join(', ') -%}
@@ -136,8 +167,12 @@
     compared as (
         select
             *,
-            lag(content_hash) over (partition by {{ key_columns }} order by valid_at) as previous_hash,
-            lag(is_deleted) over (partition by {{ key_columns }} order by valid_at) as previous_is_deleted
+            lag(content_hash) over (
+                partition by {{ key_columns }} order by valid_at
+            ) as previous_hash,
+            lag(is_deleted) over (
+                partition by {{ key_columns }} order by valid_at
+            ) as previous_is_deleted
         from carried
         where attributes is not null
     ),
@@ -160,7 +195,9 @@
                 lead(valid_at) over (partition by {{ key_columns }} order by valid_at),
                 timestamp '9999-12-31 00:00:00'
             ) as valid_to,
-            lead(valid_at) over (partition by {{ key_columns }} order by valid_at) is null as is_current,
+            lead(valid_at) over (
+                partition by {{ key_columns }} order by valid_at
+            ) is null as is_current,
             is_deleted
         from changed
     )

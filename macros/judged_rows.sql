@@ -1,12 +1,20 @@
-{#- One landed row in, one judged row out: the contract of the source decides casts, masks, reasons and duplicates. -#}
+{#- One landed row in, one judged row out: the contract of the source decides casts, masks, reasons
+    and duplicates. -#}
 {% macro judged_rows(source_relation) -%}
     {%- set contract = source_contract(source_relation) -%}
     {%- set columns = contract.columns.values() | list -%}
     {%- set zone = contract.meta.get('timestamps_in', 'UTC') -%}
     {%- set key = contract.meta.key -%}
-    {%- set business_time = contract.meta.get('business_time', 'updated_at' if contract.meta.load_kind == 'increment' else none) -%}
-    {%- set is_full = contract.meta.load_kind == 'full' -%}
-    {%- set has_conflicts = key and contract.meta.load_kind != 'increment' -%}
+    {%- set load_kind = contract.meta.load_kind -%}
+    {%- set changed_at = 'updated_at' if load_kind == 'increment' else none -%}
+    {%- set business_time = contract.meta.get('business_time', changed_at) -%}
+    {#- A copy repeats the row before it: of its extract, of its key over time (so a correction that is
+        taken back counts), or of all changes. -#}
+    {%- set repeats_within = ['_extracted_at', '_content_hash'] if load_kind == 'full'
+        else key if load_kind == 'append' and key else ['_content_hash'] -%}
+    {%- set has_conflicts = key and load_kind != 'increment' -%}
+    {%- set in_conflict = 'conflicting_keys.' ~ key[0] ~ ' is not null' if has_conflicts else 'false' -%}
+    {%- set only_here = ['_cast_reasons', '_reasons_found', '_landed_content', '_is_duplicate'] -%}
     with
 
     landed as (
@@ -16,29 +24,23 @@
         from {{ source_relation }}
     ),
 
-    repeated_contents as (
+    compared as (
         select
-            _content_hash,
-            {{ "_extracted_at" if is_full else "null" }} as repeated_within
+            _load_id,
+            _row_number,
+            lag(_content_hash) over (
+                partition by {{ repeats_within | join(', ') }}
+                order by _extracted_at nulls first, _content_hash, _load_id, _row_number
+            ) = _content_hash as is_copy
         from landed
-        group by 1, 2
-        having count(*) > 1
     ),
 
     copies as (
         select
-            landed._load_id,
-            landed._row_number,
-            row_number() over (
-                partition by landed._content_hash, repeated_contents.repeated_within
-                order by landed._extracted_at nulls first, landed._load_id, landed._row_number
-            ) as copy_number
-        from landed
-        inner join repeated_contents
-            on landed._content_hash = repeated_contents._content_hash
-            {%- if is_full %}
-            and landed._extracted_at is not distinct from repeated_contents.repeated_within
-            {%- endif %}
+            _load_id,
+            _row_number
+        from compared
+        where is_copy
     ),
 
     typed as (
@@ -51,8 +53,17 @@
                 null
                 {%- for column in columns %}{{ cast_reasons(column, zone) }}{% endfor %}
                 {%- for name in key %},
-                case when coalesce(trim(landed.{{ name }}), '') = '' then '{{ name }}: missing' end
+                case when {{ cleaned('landed.' ~ name) }} is null then '{{ name }}: missing' end
                 {%- endfor %}
+                {%- if load_kind == 'increment' %},
+                case
+                    when coalesce(upper({{ cleaned('landed.op') }}), '') not in ('I', 'U', 'D')
+                        then 'op: none of I, U, D'
+                end,
+                case
+                    when {{ cleaned('landed.updated_at') }} is null then 'updated_at: missing'
+                end
+                {%- endif %}
             ), '') as _cast_reasons,
             {{ raw_content(columns) }} as _landed_content,
             landed._content_hash,
@@ -62,12 +73,13 @@
             {%- if business_time %}
             coalesce(
                 landed._extracted_at,
-                {{ typed_value('landed.' ~ business_time, 'timestamp', zone) }} + interval {{ contract.meta.known_lag }}
+                {{ typed_value('landed.' ~ business_time, 'timestamp', zone) }}
+                + interval {{ contract.meta.known_lag }}
             ) as _known_at,
             {%- else %}
             landed._extracted_at as _known_at,
             {%- endif %}
-            coalesce(copies.copy_number, 1) > 1 as _is_duplicate
+            copies._load_id is not null as _is_duplicate
         from landed
         left join copies
             on landed._load_id = copies._load_id
@@ -104,7 +116,7 @@
             ruled.*,
             case
                 when ruled._is_duplicate then 'duplicate'
-                when ruled._reasons_found is not null or {{ "conflicting_keys." ~ key[0] ~ " is not null" if has_conflicts else "false" }} then 'quarantined'
+                when ruled._reasons_found is not null or {{ in_conflict }} then 'quarantined'
                 else 'accepted'
             end as _status
         from ruled
@@ -118,8 +130,10 @@
     )
 
     select
-        {{ all_columns_except(['_cast_reasons', '_reasons_found', '_landed_content', '_is_duplicate']) }},
-        case when _status = 'quarantined' then coalesce(_reasons_found, 'key_conflict') end as _reasons,
+        {{ all_columns_except(only_here) }},
+        case
+            when _status = 'quarantined' then coalesce(_reasons_found, 'key_conflict')
+        end as _reasons,
         case when _status = 'quarantined' then _landed_content end as _raw_content
     from judged
 {%- endmacro %}

@@ -2,17 +2,29 @@
 {% macro surrogate_key(columns) -%}
     md5(concat_ws('|'
         {%- for column in columns -%}
-        , coalesce(cast(length(cast({{ column }} as varchar)) as varchar) || ':' || cast({{ column }} as varchar), 'null')
+        , coalesce(
+            cast(length(cast({{ column }} as varchar)) as varchar)
+            || ':' || cast({{ column }} as varchar),
+            'null'
+        )
         {%- endfor -%}
     ))
 {%- endmacro %}
 
 {#- A date as the integer yyyymmdd; -1 where it is unknown. -#}
 {% macro date_key(expression, missing=-1) -%}
-    coalesce(cast(extract(year from {{ expression }}) * 10000 + extract(month from {{ expression }}) * 100 + extract(day from {{ expression }}) as integer), {{ missing }})
+    coalesce(
+        cast(
+            extract(year from {{ expression }}) * 10000
+            + extract(month from {{ expression }}) * 100
+            + extract(day from {{ expression }}) as integer
+        ),
+        {{ missing }}
+    )
 {%- endmacro %}
 
-{#- The latest row of each key in a staging relation; ties by operation and content, never by load. -#}
+{#- The latest row of each key in a staging relation; ties by operation and content, never by
+    load. -#}
 {% macro latest_rows(relation, key, has_operations=true) -%}
     select * from (
         select
@@ -33,18 +45,14 @@
     where recency = 1
 {%- endmacro %}
 
-{#- A setting of a source, as its contract says it. -#}
-{% macro source_setting(source_name, setting) -%}
-    {%- for candidate in (graph.sources.values() if execute else []) if candidate.source_name == source_name -%}
-        {%- if loop.first -%}'{{ candidate.source_meta[setting] if candidate.source_meta else candidate.meta[setting] }}'{%- endif -%}
-    {%- endfor -%}
-{%- endmacro %}
-
-{#- The key of a place in dim_geography out of the four columns that name it; -1 where the country is unknown. -#}
+{#- The key of a place in dim_geography out of the four columns that name it; -1 where the country
+    is unknown. -#}
 {% macro geography_key(prefix='') -%}
     case
         when {{ prefix }}country_code is null then '-1'
-        else {{ surrogate_key([prefix ~ 'country_code', prefix ~ 'state', prefix ~ 'city', prefix ~ 'postal_code']) }}
+        else {{ surrogate_key([
+            prefix ~ 'country_code', prefix ~ 'state', prefix ~ 'city', prefix ~ 'postal_code'
+        ]) }}
     end
 {%- endmacro %}
 
@@ -58,7 +66,8 @@
     {{ date_key("cast(" ~ to_local(timestamp, zone) ~ " as date)", missing=-2) }}
 {%- endmacro %}
 
-{#- The rate between two currencies: 1 within one, null where a currency (XXX) or the stored rate is unknown. -#}
+{#- The rate between two currencies: 1 within one, null where a currency (XXX) or the stored rate
+    is unknown. -#}
 {% macro effective_rate(currency, reporting_currency, stored_rate) -%}
     cast(
         case

@@ -14,25 +14,54 @@
         failures bigint,
         message varchar
     );
+    create table if not exists ops.invocations (
+        invocation_id varchar,
+        invoked_at timestamp,
+        ended_at timestamp
+    );
+    {%- if execute and is_recorded() %}
+    -- A run that is killed leaves ended_at empty, and tables of which nobody knows the state.
+    insert into ops.invocations values ('{{ invocation_id }}', {{ literal_time(run_started_at) }}, null);
+    {%- endif %}
 {%- endmacro %}
 
 {% macro record_node_results(results) -%}
-    {%- if execute and results and flags.WHICH in ['build', 'run', 'test', 'seed', 'snapshot'] -%}
+    {%- if execute and is_recorded() -%}
+        {%- if results -%}
         insert into ops.node_results values
         {%- for result in results %}
         {%- set timing = result.timing | list %}
         (
             '{{ invocation_id }}',
-            timestamp '{{ run_started_at.strftime('%Y-%m-%d %H:%M:%S.%f') }}',
+            {{ literal_time(run_started_at) }},
             '{{ result.node.unique_id }}',
             '{{ result.node.resource_type }}',
-            '{{ result.status }}',
-            {{ "timestamp '" ~ (timing | first).started_at.strftime('%Y-%m-%d %H:%M:%S.%f') ~ "'" if timing else 'null' }},
-            {{ "timestamp '" ~ (timing | last).completed_at.strftime('%Y-%m-%d %H:%M:%S.%f') ~ "'" if timing else 'null' }},
+            '{{ recorded_status(result) }}',
+            {{ literal_time((timing | first).started_at) if timing else 'null' }},
+            {{ literal_time((timing | last).completed_at) if timing else 'null' }},
             {{ result.execution_time or 0 }},
             {{ result.failures if result.failures is not none else 'null' }},
             {{ "'" ~ (result.message | string | replace("'", "''")) ~ "'" if result.message else 'null' }}
         ){{ "," if not loop.last }}
-        {%- endfor %}
+        {%- endfor %};
+        {%- endif %}
+        update ops.invocations
+        set ended_at = {{ literal_time(modules.datetime.datetime.now(modules.pytz.utc)) }}
+        where invocation_id = '{{ invocation_id }}'
     {%- endif -%}
+{%- endmacro %}
+
+{#- Whether the command changes tables or tests them. -#}
+{% macro is_recorded() -%}
+    {{ return(flags.WHICH in ['build', 'run', 'test', 'seed', 'snapshot']) }}
+{%- endmacro %}
+
+{#- A table built with --empty or --sample is a success for dbt only. -#}
+{% macro recorded_status(result) -%}
+    {%- set is_partial = flags.EMPTY or flags.SAMPLE -%}
+    {{ return('partial' if is_partial and result.status == 'success' else result.status | string) }}
+{%- endmacro %}
+
+{% macro literal_time(moment) -%}
+    {{ return("timestamp '" ~ moment.strftime('%Y-%m-%d %H:%M:%S.%f') ~ "'") }}
 {%- endmacro %}

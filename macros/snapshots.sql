@@ -1,4 +1,5 @@
-{#- Deletions found by a snapshot carry the time of the latest full extract, never the clock of the machine. -#}
+{#- Deletions found by a snapshot carry the time of the latest full extract, never the clock of the
+    machine. -#}
 {% macro duckdb__snapshot_get_time() -%}
     (
         select coalesce(max(extracted_at), timestamp '1900-01-01 00:00:00')
@@ -7,13 +8,14 @@
     )
 {%- endmacro %}
 
-{#- After a snapshot: where it differs from the history of all landed loads (first build, several new
-    versions of a key, loads out of order), its table is replaced by that history in dbt's own columns. -#}
+{#- After a snapshot: where it differs from the history of all landed loads (first build, several
+    new versions of a key, loads out of order), its table is replaced by that history in dbt's own
+    columns. -#}
 {% macro restore_history(versions, loads, key) -%}
     {%- if execute -%}
         {%- set columns = adapter.get_columns_in_relation(versions) | map(attribute='name')
             | reject('in', ['valid_from', 'valid_to', 'is_current', 'is_deleted']) | list -%}
-        {%- set shared = columns + ['dbt_valid_from', 'dbt_valid_to', 'dbt_is_deleted'] -%}
+        {%- set shared = (columns + ['dbt_valid_from', 'dbt_valid_to', 'dbt_is_deleted']) | join(', ') -%}
         {%- set history -%}
             select
                 {{ columns | join(', ') }},
@@ -27,9 +29,17 @@
         {%- endset -%}
         {%- set difference -%}
             select count(*) from (
-                (select {{ shared | join(', ') }} from {{ this }} except all select {{ shared | join(', ') }} from ({{ history }}) as history)
+                (
+                    select {{ shared }} from {{ this }}
+                    except all
+                    select {{ shared }} from ({{ history }}) as history
+                )
                 union all
-                (select {{ shared | join(', ') }} from ({{ history }}) as history except all select {{ shared | join(', ') }} from {{ this }})
+                (
+                    select {{ shared }} from ({{ history }}) as history
+                    except all
+                    select {{ shared }} from {{ this }}
+                )
             ) as differing_rows
         {%- endset -%}
         {%- if run_query(difference).columns[0].values()[0] > 0 -%}

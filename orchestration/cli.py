@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,8 @@ from ingest.contracts import load_contracts
 from ingest.home import Home
 from ingest.landing import FileOutcome, land_paths, write_stubs
 from ingest.landing.delivery import parse_time
-from orchestration.console import FAILED, console, friendly_errors
+from orchestration.console import FAILED, console, error_console, friendly_errors
+from orchestration.lib.lock import warehouse_lock
 
 app = typer.Typer(
     help="storehouse: an e-commerce warehouse from raw extracts.",
@@ -48,16 +50,18 @@ def land(
     """Bring delivered files into the lake; status 1 when a file was refused."""
     with friendly_errors():
         home = Home.from_env()
-        outcomes = land_paths(
-            home,
-            load_contracts(),
-            source,
-            path,
-            extracted_at=None if extracted_at is None else parse_time(extracted_at),
-            encoding=encoding,
-            force=force,
-            report=None if as_json else _print_outcome,
-        )
+        # A build reads the lake for a while and must see one state of it.
+        with warehouse_lock(home, "storehouse land", on_wait=_print_wait):
+            outcomes = land_paths(
+                home,
+                load_contracts(),
+                source,
+                path,
+                extracted_at=None if extracted_at is None else parse_time(extracted_at),
+                encoding=encoding,
+                force=force,
+                report=None if as_json else _print_outcome,
+            )
     if as_json:
         typer.echo(json.dumps([outcome.as_json() for outcome in outcomes], indent=2))
     elif outcomes:
@@ -94,24 +98,30 @@ def simulate(
 @app.command()
 def run() -> None:
     """Land what is new, build and test, score, build insights, test and publish."""
-    from orchestration.lib.progress import ConsoleReporter  # Dagster takes a second to import
-    from orchestration.lib.run import execute_graph
-    from orchestration.lib.summary import print_run
-
     with friendly_errors():
         home = Home.from_env()
+
+    from orchestration.lib.progress import ConsoleReporter  # Dagster takes a second to import
+    from orchestration.lib.run import alert_failure, execute_graph, terminable
+    from orchestration.lib.summary import print_run
+
+    with (
+        friendly_errors(tell=partial(alert_failure, home)),
+        terminable(),
+        warehouse_lock(home, "storehouse run", on_wait=_print_wait),
+    ):
         _prepare(home)
         with ConsoleReporter(console) as reporter:
             outcome = execute_graph(reporter)
         print_run(console, home, outcome)
     if not outcome.success:
+        alert_failure(home, "\n".join(f"{f.step}: {f.message}" for f in outcome.failures))
         raise typer.Exit(FAILED)
 
 
 @app.command()
 def publish() -> None:
     """Publish the working file, if all its tables are fresh and their tests passed."""
-    from orchestration.lib.lock import warehouse_lock
     from orchestration.lib.project import read_manifest
     from orchestration.lib.publish import publish as publish_file
 
@@ -161,17 +171,16 @@ def stubs() -> None:
 
 
 def _prepare(home: Home) -> None:
-    from ml import payment_anomaly
+    from orchestration.lib.inputs import write_empty_inputs
     from orchestration.lib.project import prepare_dbt, use_home
 
     use_home()
-    write_stubs(home, load_contracts())
-    payment_anomaly.write_stub(home.scores / "payment_anomaly")
+    write_empty_inputs(home)
     prepare_dbt()
 
 
 def _print_wait(held_by: str) -> None:
-    console.print(f"Waiting: the warehouse is in use by {held_by}.", markup=False)
+    error_console.print(f"Waiting: the warehouse is in use by {held_by}.", markup=False)
 
 
 def _print_outcome(outcome: FileOutcome) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import typer
@@ -19,12 +19,31 @@ FAILED = 1
 
 
 @contextmanager
-def friendly_errors() -> Iterator[None]:
-    """Turns a StorehouseError into its message and remedy on stderr and exit status 1."""
+def friendly_errors(tell: Callable[[str], object] | None = None) -> Iterator[None]:
+    """Turns a StorehouseError into its message and remedy on stderr and exit status 1.
+
+    So too what the system says about a file, such as a full disk. `tell` hears the text as well.
+    """
     try:
         yield
     except StorehouseError as error:
-        error_console.print(error.message, style="bold red", markup=False)
-        if error.remedy:
-            error_console.print(error.remedy, markup=False)
+        _print_error(error, tell)
         raise typer.Exit(FAILED) from error
+    except OSError as error:
+        place = f" ({error.filename})" if error.filename else ""
+        _print_error(
+            StorehouseError(
+                f"The system refused: {error.strerror or error}{place}.",
+                "Check free space and permissions, then try again.",
+            ),
+            tell,
+        )
+        raise typer.Exit(FAILED) from error
+
+
+def _print_error(error: StorehouseError, tell: Callable[[str], object] | None) -> None:
+    error_console.print(error.message, style="bold red", markup=False)
+    if error.remedy:
+        error_console.print(error.remedy, markup=False)
+    if tell:
+        tell(str(error))

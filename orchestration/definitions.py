@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 
 from dagster import Definitions
-from dagster_dbt import DbtCliResource
 
 from orchestration.defs.automation import failure_alert, new_extracts, nightly, run_job
 from orchestration.defs.extracts import landing_assets
 from orchestration.defs.publishing import publish_asset
 from orchestration.defs.scores import payment_anomaly_scores
-from orchestration.defs.warehouse import dbt_asset_groups
+from orchestration.defs.warehouse import DbtResource, dbt_asset_groups
 from orchestration.lib.project import DBT, PROJECT_DIR, use_home
 
 
@@ -29,7 +28,7 @@ def build_definitions() -> Definitions:
         schedules=[nightly],
         sensors=[new_extracts, failure_alert],
         resources={
-            "dbt": DbtCliResource(
+            "dbt": DbtResource(
                 project_dir=os.fspath(PROJECT_DIR),
                 profiles_dir=os.fspath(PROJECT_DIR),
                 dbt_executable=os.fspath(DBT),

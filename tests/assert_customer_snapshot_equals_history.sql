@@ -1,4 +1,5 @@
--- A row is a version that the dbt snapshot has and the history of all landed loads has not, or the reverse.
+-- A row is a version that the dbt snapshot has and the history of all landed loads has not,
+-- or the reverse.
 {% set compared = 'source_system, customer_id, valid_from, valid_to, is_deleted' %}
 
 with snapshot_versions as (

@@ -22,7 +22,8 @@ from {{ ref('fact_orders') }} as orders
 full outer join lines
     on orders.source_system = lines.source_system
     and orders.order_id = lines.order_id
-where orders.order_id is null
+where
+    orders.order_id is null
     or orders.line_count <> coalesce(lines.line_count, 0)
     or orders.gross_amount <> coalesce(lines.gross_amount, 0)
     or orders.discount_amount <> coalesce(lines.discount_amount, 0)

@@ -25,7 +25,8 @@ full outer join orders
     on days.source_system = orders.source_system
     and days.order_date_key = orders.order_date_key
     and days.currency = orders.currency
-where days.order_count is distinct from orders.order_count
+where
+    days.order_count is distinct from orders.order_count
     or days.gross_amount is distinct from orders.gross_amount
     or days.net_amount is distinct from orders.net_amount
     or days.tax_amount is distinct from orders.tax_amount

@@ -1,4 +1,5 @@
--- A row is a fact and key of which more than the declared share points at the unknown member.
+-- A row is a fact and key of which more than the declared share points at the unknown member;
+-- a fact with few rows, as after a first partial delivery, is not judged.
 with shares as (
     {% for fact, key in [
         ('fact_sales', 'customer_key'), ('fact_sales', 'product_key'), ('fact_sales', 'geography_key'),
@@ -9,6 +10,7 @@ with shares as (
         '{{ fact }}' as fact,
         '{{ key }}' as key_column,
         source_system,
+        count(*) as row_count,
         avg(case when {{ key }} = '-1' then 1.0 else 0.0 end) as unknown_share
     from {{ ref(fact) }}
     group by source_system
@@ -16,6 +18,13 @@ with shares as (
     {% endfor -%}
 )
 
-select *
+select
+    fact,
+    key_column,
+    source_system,
+    row_count,
+    unknown_share
 from shares
-where unknown_share > {{ var('unknown_key_share_limit') }}
+where
+    row_count >= {{ var('unknown_key_least_rows') }}
+    and unknown_share > {{ var('unknown_key_share_limit') }}

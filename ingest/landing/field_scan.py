@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from enum import Enum, auto
 
+# Text and doubled quotes; possessive, so that nothing is remembered for a way back.
+_QUOTED_TEXT = re.compile(rb'[^"]*+(?:""[^"]*+)*+')
+
 
 class State(Enum):
     """Where the scanner stands within a field."""
@@ -20,12 +23,16 @@ class RecordScanner:
 
     After `feed` returns an index the record ended there; `longest` holds (field number from 0,
     bytes) of its longest field, `fields` their number, `line_ends` the physical lines it took.
-    `broken` is set when a closing quote is followed by something other than a delimiter.
+    `broken` is set when a closing quote is followed by something other than a delimiter. Behind
+    `most_fields` fields are no longer counted or measured.
     """
 
-    def __init__(self, delimiter: str) -> None:
-        self._delimiter = delimiter.encode()[0]
-        self._stop = re.compile(b"[" + re.escape(delimiter.encode()) + b"\n]")
+    def __init__(self, delimiter: str, most_fields: int) -> None:
+        mark = re.escape(delimiter.encode())
+        self._most_fields = most_fields
+        self._field_end = re.compile(b"[" + mark + b"\n]")
+        # The last delimiter before a line end or the quote that opens a field.
+        self._fields_end = re.compile(b"\n|" + mark + b'(?=")|' + mark + b"$")
         self.state = State.START
         self.fields = 0
         self.longest = (0, 0)
@@ -49,14 +56,14 @@ class RecordScanner:
                 self.state = State.QUOTED
                 at += 1
                 continue
-            match = self._stop.search(piece, at)
+            ends = self._field_end if self.fields <= self._most_fields else self._fields_end
+            match = ends.search(piece, at)
             end = match.start() if match else len(piece)
-            if self.state is State.AFTER_QUOTE and piece[at:end].strip(b"\r"):
+            if self.state is State.AFTER_QUOTE and self._text_follows(piece, at, end):
                 self.broken = True
-            else:
-                self._grow(end - at)
+            self._grow(end - at)
             if match is None:
-                if self.state is State.START and end > at:
+                if self.state is State.START:
                     self.state = State.PLAIN
                 return None
             self._end_field()
@@ -66,17 +73,24 @@ class RecordScanner:
                 return at
         return None
 
+    def _text_follows(self, piece: bytes, at: int, end: int) -> bool:
+        field = self._field_end.search(piece, at, end)
+        return bool(piece[at : field.start() if field else end].strip(b"\r"))
+
     def _quoted(self, piece: bytes, at: int) -> int:
-        end = piece.find(b'"', at)
-        stop = len(piece) if end < 0 else end
-        self._grow(stop - at)
+        match = _QUOTED_TEXT.match(piece, at)
+        stop = match.end() if match else at
+        self._grow(stop - at - piece.count(b'""', at, stop))
         self.line_ends += piece.count(b"\n", at, stop)
-        if end < 0:
+        if stop == len(piece):
             return stop
+        # Closed, or the first half of a doubled quote that the end of the piece cut.
         self.state = State.AFTER_QUOTE
-        return end + 1
+        return stop + 1
 
     def _grow(self, count: int) -> None:
+        if self.fields > self._most_fields:
+            return
         self._size += count
         if self._size > self.longest[1]:
             self.longest = (self.fields, self._size)

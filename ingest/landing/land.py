@@ -303,7 +303,7 @@ class _Landing:
             rejects_path=pending.parts.rejects,
         ) as sink:
             kind, encoding = self._read(content, contract, sink)
-        self._guard(delivery, sink.rows)
+        self._guard(delivery, sink.rows, pending.parts.lake, paths.lake.parent.parent)
         if not contract.is_modelled:
             sink.note("landed and counted, not modelled")
         record: dict[str, Any] = {
@@ -372,8 +372,11 @@ class _Landing:
                 sink.note(f"the content is {kind}, whatever the name says")
             return kind, text.encoding
 
-    def _guard(self, delivery: Delivery, rows: int) -> None:
-        """Raises RefusedFileError for a full extract much smaller than the one before it."""
+    def _guard(self, delivery: Delivery, rows: int, lake: Path, entity: Path) -> None:
+        """Raises RefusedFileError for a full extract that lost half of the one before it.
+
+        Rows alone do not tell: keys that came empty, repeated or spelt otherwise are lost as well.
+        """
         contract, moment = delivery.contract, delivery.extracted_at
         if self._force or contract.load_kind != "full" or moment is None:
             return
@@ -388,6 +391,42 @@ class _Landing:
                 f"{loads[before]} of {before.isoformat()}Z: what is absent would count as deleted.",
                 "Deliver the complete extract, or land it with --force if it is right.",
             )
+        known, kept = self._keys_kept(contract, lake, entity, before)
+        if kept < GUARD_SHARE * known:
+            raise RefusedFileError(
+                f"This full extract of {contract.entity} has {kept} of the {known} keys of "
+                f"{before.isoformat()}Z: what is absent would count as deleted.",
+                f"Check {', '.join(contract.key)} in the file; --force lands it all the same.",
+            )
+
+    def _keys_kept(
+        self, contract: Contract, lake: Path, entity: Path, before: datetime
+    ) -> tuple[int, int]:
+        """How many keys the extract of `before` had, and how many of them the new lake file has."""
+        if not contract.key:
+            return 0, 0
+        columns = ", ".join(f"trim({name})" for name in contract.key)
+        filled = " and ".join(f"trim({name}) <> ''" for name in contract.key)
+        folder = entity / f"load_date={before.date()}" / "*.parquet"
+        return (
+            self._connection()
+            .execute(
+                f"""
+            with known as (
+                select distinct {columns} from read_parquet(?, hive_partitioning = false)
+                where _extracted_at = ? and {filled}
+            ),
+            kept as (
+                select * from known
+                intersect
+                select {columns} from read_parquet(?, hive_partitioning = false)
+            )
+            select (select count(*) from known), (select count(*) from kept)
+            """,
+                [str(folder), before, str(lake)],
+            )
+            .fetchall()[0]
+        )
 
     def _full_loads(self) -> dict[tuple[str, str], dict[datetime, int]]:
         if self._full is None:

@@ -340,7 +340,7 @@ class _CsvLoad:
 
     def _long_record(self) -> None:
         """Follows the record at hand to its end without holding a field over the limit."""
-        scanner = RecordScanner(self.delimiter)
+        scanner = RecordScanner(self.delimiter, self.width + MOST_EXTRA_FIELDS)
         start = self.line_number
         kept: list[bytes] = []
         pieces = itertools.chain(
@@ -369,7 +369,8 @@ class _CsvLoad:
                 name = self.headers[number] if number < self.width else f"number {number + 1}"
                 reason = f"the field {name} is longer than {self.limit} bytes"
             else:
-                reason = f"more than {scanner.fields - 1} fields where the header has {self.width}"
+                most = self.width + MOST_EXTRA_FIELDS
+                reason = f"more than {most} fields where the header has {self.width}"
             self.sink.reject(start, reason, self.text.decode(head))
             self.line_number += max(scanner.line_ends, 1)
         else:

@@ -1,5 +1,10 @@
 {#- What DuckDB and Spark spell differently lives in this folder; every other file is SQL both read. -#}
 
+{#- Text without white space around it, no-break spaces included; NULL where nothing is left. -#}
+{% macro cleaned(expression) -%}
+    nullif(trim({{ expression }}, ' ' || chr(9) || chr(10) || chr(13) || chr(160)), '')
+{%- endmacro %}
+
 {% macro matches(expression, pattern) -%}
     regexp_matches({{ expression }}, '{{ pattern }}')
 {%- endmacro %}
@@ -73,5 +78,9 @@
 {%- endmacro %}
 
 {% macro days_between(earlier, later) -%}
-    date_diff('day', {{ earlier }}, {{ later }})
+    cast(date_diff('day', {{ earlier }}, {{ later }}) as integer)
+{%- endmacro %}
+
+{% macro sorted_text(expression) -%}
+    string_agg({{ expression }}, ',' order by {{ expression }})
 {%- endmacro %}

@@ -14,6 +14,9 @@ NO_TIME = datetime(1, 1, 1)
 class UnknownRule(ValueError):
     """The seed names a rule that no code implements, or leaves out a parameter it needs."""
 
+    def __init__(self, message: str, remedy: str) -> None:
+        super().__init__(f"{message} {remedy}")
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -33,7 +36,8 @@ class Rule:
         value = getattr(self, name)
         if value is None:
             raise UnknownRule(
-                f"Rule {self.rule_id} of seeds/payment_rules.csv needs {name}, which is empty."
+                f"Rule {self.rule_id} of seeds/payment_rules.csv needs {name}, which is empty.",
+                "Fill it in, then `storehouse run`.",
             )
         return float(value)
 
@@ -66,8 +70,13 @@ def apply_rules(
     fired = ordered.with_columns(
         _condition(rule, ordered).fill_null(False).alias(f"_fired_{rule.rule_id}") for rule in rules
     )
-    names = [pl.when(f"_fired_{rule.rule_id}").then(pl.lit(rule.rule_id)) for rule in rules]
-    points = [pl.col(f"_fired_{rule.rule_id}").cast(pl.Int32) * rule.points for rule in rules]
+    # Each list starts with what no rule at all gives.
+    names = [pl.lit(None, dtype=pl.String)] + [
+        pl.when(f"_fired_{rule.rule_id}").then(pl.lit(rule.rule_id)) for rule in rules
+    ]
+    points = [pl.lit(0, dtype=pl.Int32)] + [
+        pl.col(f"_fired_{rule.rule_id}").cast(pl.Int32) * rule.points for rule in rules
+    ]
     result = fired.with_columns(
         pl.concat_str(names, separator=",", ignore_nulls=True).alias("fired_rules"),
         pl.sum_horizontal(points).cast(pl.Int32).alias("points"),
@@ -110,7 +119,8 @@ def _condition(rule: Rule, payments: pl.DataFrame) -> pl.Expr:
             is_far = pl.col("z_score").abs() > rule.number("threshold")
             return is_far.fill_null(False) | (pl.col("z_reason") == "constant_baseline")
     raise UnknownRule(
-        f"seeds/payment_rules.csv names the rule {rule.rule_id}, which no code implements."
+        f"seeds/payment_rules.csv names the rule {rule.rule_id}, which no code implements.",
+        "Remove the line, or write the rule in ml/payment_anomaly/rules.py.",
     )
 
 
@@ -124,8 +134,7 @@ def _within_hours(start: int, end: int) -> pl.Expr:
 def _velocity(key: str, rule: Rule) -> pl.Expr:
     """Attempts with one key in the window that ends with the judged payment, itself included."""
     count = pl.len().rolling("_moment", period=rule.window).over(["source_system", key])
-    is_known = pl.col(key).is_not_null() & pl.col("paid_at").is_not_null()
-    return is_known & (count >= rule.number("minimum_count"))
+    return _has(key) & (count >= rule.number("minimum_count"))
 
 
 def _declines(key: str, rule: Rule) -> pl.Expr:
@@ -134,5 +143,9 @@ def _declines(key: str, rule: Rule) -> pl.Expr:
     count = declined.rolling("_moment", period=rule.window, closed="left").over(
         ["source_system", key]
     )
-    is_known = pl.col(key).is_not_null() & pl.col("paid_at").is_not_null()
-    return pl.when(is_known).then(count)
+    return pl.when(_has(key)).then(count)
+
+
+def _has(key: str) -> pl.Expr:
+    """Whether the payment has a time and a known value of `key`; -1 is the unknown order."""
+    return pl.col(key).is_not_null() & (pl.col(key) != "-1") & pl.col("paid_at").is_not_null()

@@ -111,8 +111,11 @@ def add_z_scores(payments: pl.DataFrame) -> pl.DataFrame:
 
 def _baselines(usable: pl.DataFrame, group: list[str]) -> pl.DataFrame:
     """Median and scale of the 180 days before each day on which the group has a payment."""
-    parts = []
-    for key, rows in usable.sort("_day").group_by(group, maintain_order=True):
+    schema = {"_day": pl.Int32, "_size": pl.Int32, "_median": pl.Float64, "_scale": pl.Float64}
+    parts = [pl.DataFrame(schema=schema | {name: usable.schema[name] for name in group})]
+    # By amount within the day, so that sums round alike in whatever order the rows come.
+    in_order = usable.sort(*group, "_day", "_log_amount")
+    for key, rows in in_order.group_by(group, maintain_order=True):
         days = rows["_day"].to_numpy()
         values = rows["_log_amount"].to_numpy()
         judged_days = np.unique(days)
@@ -126,19 +129,14 @@ def _baselines(usable: pl.DataFrame, group: list[str]) -> pl.DataFrame:
                 "_median": [baseline.median for baseline in found],
                 "_scale": [baseline.scale for baseline in found],
             },
-            schema={
-                "_day": pl.Int32,
-                "_size": pl.Int32,
-                "_median": pl.Float64,
-                "_scale": pl.Float64,
-            },
+            schema=schema,
         )
-        names = zip(group, key, strict=True)
-        parts.append(part.with_columns(pl.lit(value).alias(name) for name, value in names))
-    if parts:
-        return pl.concat(parts)
-    schema = {"_day": pl.Int32, "_size": pl.Int32, "_median": pl.Float64, "_scale": pl.Float64}
-    return pl.DataFrame(schema=schema | dict.fromkeys(group, pl.String))
+        labels = [
+            pl.lit(value, dtype=usable.schema[name]).alias(name)
+            for name, value in zip(group, key, strict=True)
+        ]
+        parts.append(part.with_columns(labels))
+    return pl.concat(parts)
 
 
 def _baseline(values: Floats) -> Baseline:

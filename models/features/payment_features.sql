@@ -23,10 +23,9 @@ described as (
         countries.time_zone as ship_to_time_zone,
         customers.source_created_at as account_created_at,
         orders.reporting_currency,
-        round(
-            payments.amount
-            * {{ effective_rate('payments.currency', 'orders.reporting_currency', 'rates.rate') }}, 2
-        ) as reporting_amount
+        {{ effective_rate(
+            'payments.currency', 'orders.reporting_currency', 'rates.rate'
+        ) }} as rate
     from payments
     inner join {{ ref('dim_date') }} as dates
         on payments.paid_date_key = dates.date_key
@@ -56,11 +55,13 @@ select
     is_captured,
     payment_date,
     paid_at,
-    cast(extract(hour from {{ to_local('paid_at', 'ship_to_time_zone') }}) as integer) as local_hour,
+    cast(
+        extract(hour from {{ to_local('paid_at', 'ship_to_time_zone') }}) as integer
+    ) as local_hour,
     currency,
     amount,
     reporting_currency,
-    cast(reporting_amount as decimal(18, 2)) as reporting_amount,
+    cast(round(amount * rate, 2) as decimal(18, 2)) as reporting_amount,
     card_token,
     device_hash,
     payer_email_hash,
@@ -71,7 +72,7 @@ select
     end as is_international,
     case
         when paid_at >= account_created_at
-            then cast({{ days_between('account_created_at', 'paid_at') }} as integer)
+            then {{ days_between('account_created_at', 'paid_at') }}
     end as account_age_days,
     known_at
 from described

@@ -35,33 +35,43 @@ shop_extracts as (
     attributes=attributes,
 ) }},
 
+latest_olist_customers as (
+    {{ latest_rows(ref('stg_olist__customers'), ['customer_reference'], has_operations=false) }}
+),
+
+latest_olist_orders as (
+    {{ latest_rows(ref('stg_olist__orders'), ['order_id'], has_operations=false) }}
+),
+
+olist_customers as (
+    select
+        customer_reference,
+        customer_id,
+        cast(null as varchar) as email_hash,
+        false as is_email_missing,
+        cast(null as varchar) as phone_hash,
+        cast(null as varchar) as phone_masked,
+        cast(null as integer) as birth_year,
+        cast(null as varchar) as gender,
+        cast(null as varchar) as loyalty_tier,
+        cast(null as boolean) as has_marketing_consent,
+        cast(null as timestamp) as marketing_consent_at,
+        postal_code,
+        city,
+        state,
+        country_code,
+        cast(null as timestamp) as source_created_at
+    from latest_olist_customers
+),
+
 olist_addresses as (
     select
         customers.customer_id,
-        orders.placed_at as valid_at,
+        coalesce(orders.placed_at, timestamp '1900-01-01 00:00:00') as valid_at,
         {{ struct_of(attributes) }} as attributes
-    from {{ ref('stg_olist__orders') }} as orders
-    inner join (
-        select
-            customer_reference,
-            customer_id,
-            cast(null as varchar) as email_hash,
-            false as is_email_missing,
-            cast(null as varchar) as phone_hash,
-            cast(null as varchar) as phone_masked,
-            cast(null as integer) as birth_year,
-            cast(null as varchar) as gender,
-            cast(null as varchar) as loyalty_tier,
-            cast(null as boolean) as has_marketing_consent,
-            cast(null as timestamp) as marketing_consent_at,
-            postal_code,
-            city,
-            state,
-            country_code,
-            cast(null as timestamp) as source_created_at
-        from {{ ref('stg_olist__customers') }}
-    ) as customers
-        on orders.customer_reference = customers.customer_reference
+    from olist_customers as customers
+    left join latest_olist_orders as orders
+        on customers.customer_reference = orders.customer_reference
 ),
 
 all_changes as (
@@ -82,6 +92,10 @@ all_changes as (
     from olist_addresses
 ),
 
-{{ scd2_versions(changes='all_changes', key=['source_system', 'customer_id'], attributes=attributes) }}
+{{ scd2_versions(
+    changes='all_changes',
+    key=['source_system', 'customer_id'],
+    attributes=attributes,
+) }}
 
 select * from versions

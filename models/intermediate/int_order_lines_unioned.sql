@@ -3,7 +3,9 @@ with shop_latest as (
 ),
 
 olist_latest as (
-    {{ latest_rows(ref('stg_olist__order_items'), ['order_id', 'line_number'], has_operations=false) }}
+    {{ latest_rows(
+        ref('stg_olist__order_items'), ['order_id', 'line_number'], has_operations=false
+    ) }}
 ),
 
 lines as (

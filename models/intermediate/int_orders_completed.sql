@@ -2,18 +2,21 @@ with mentions as (
     select
         source_system,
         order_id,
+        cast(null as varchar) as currency,
         known_at
     from {{ ref('int_order_lines_unioned') }}
     union all
     select
         source_system,
         order_id,
+        currency,
         known_at
     from {{ ref('int_payments_unioned') }}
     union all
     select
         source_system,
         order_id,
+        currency,
         known_at
     from {{ ref('int_refunds_unioned') }}
 ),
@@ -68,10 +71,13 @@ inferred_orders as (
         null as city,
         null as state,
         null as country_code,
-        'XXX' as currency,
+        case
+            when min(mentions.currency) = max(mentions.currency) then min(mentions.currency)
+            else 'XXX'
+        end as currency,
         null as stated_total_amount,
-        'XXX' as reporting_currency,
-        'UTC' as time_zone,
+        {{ setting_of('mentions.source_system', 'reporting_currency', 'XXX') }} as reporting_currency,
+        {{ setting_of('mentions.source_system', 'time_zone', 'UTC') }} as time_zone,
         min(mentions.known_at) as known_at
     from mentions
     left join known_orders

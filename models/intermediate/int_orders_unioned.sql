@@ -1,5 +1,19 @@
-with shop_latest as (
-    {{ latest_rows(ref('stg_shop__orders'), ['order_id']) }}
+with shop_changes as (
+    select * from {{ ref('stg_shop__orders') }}
+),
+
+-- A withdrawal may name the key alone: the order keeps the attributes of its last state.
+shop_states as (
+    select * from shop_changes
+    where op <> 'D'
+),
+
+shop_latest as (
+    {{ latest_rows('shop_states', ['order_id']) }}
+),
+
+shop_last_changes as (
+    {{ latest_rows('shop_changes', ['order_id']) }}
 ),
 
 shop_parcels as (
@@ -37,7 +51,7 @@ shop_orders as (
         orders.channel_id,
         orders.device_hash,
         orders.order_status,
-        orders.op = 'D' as is_deleted,
+        last_changes.op = 'D' as is_deleted,
         orders.placed_at,
         payments.paid_at,
         shipments.shipped_at,
@@ -54,6 +68,8 @@ shop_orders as (
         {{ source_setting('shop', 'time_zone') }} as time_zone,
         orders.known_at
     from shop_latest as orders
+    inner join shop_last_changes as last_changes
+        on orders.order_id = last_changes.order_id
     left join shop_first_payments as payments
         on orders.order_id = payments.order_id
     left join shop_shipments as shipments

@@ -1,9 +1,24 @@
 with addresses as (
-    select country_code, state, city, postal_code from {{ ref('int_orders_unioned') }}
+    select
+        country_code,
+        state,
+        city,
+        postal_code
+    from {{ ref('int_orders_unioned') }}
     union
-    select country_code, state, city, postal_code from {{ ref('int_customer_versions') }}
+    select
+        country_code,
+        state,
+        city,
+        postal_code
+    from {{ ref('int_customer_versions') }}
     union
-    select country_code, state, city, postal_code from {{ ref('stg_olist__sellers') }}
+    select
+        country_code,
+        state,
+        city,
+        postal_code
+    from {{ ref('stg_olist__sellers') }}
 ),
 
 positions as (

@@ -34,6 +34,12 @@ olist_products as (
     {{ latest_rows(ref('stg_olist__products'), ['product_id'], has_operations=false) }}
 ),
 
+olist_translations as (
+    {{ latest_rows(
+        ref('stg_olist__category_translation'), ['category_in_portuguese'], has_operations=false
+    ) }}
+),
+
 olist_states as (
     select
         product_id,
@@ -43,7 +49,9 @@ olist_states as (
             olist_products.product_id,
             cast(null as varchar) as sku,
             cast(null as varchar) as product_name,
-            coalesce(translations.category_in_english, olist_products.category_in_portuguese) as category,
+            coalesce(
+                translations.category_in_english, olist_products.category_in_portuguese
+            ) as category,
             cast(null as varchar) as brand,
             cast(null as varchar) as color,
             cast(null as varchar) as size,
@@ -58,7 +66,7 @@ olist_states as (
             cast(null as integer) as supplier_lead_time_days,
             cast(null as timestamp) as launched_at
         from olist_products
-        left join {{ ref('stg_olist__category_translation') }} as translations
+        left join olist_translations as translations
             on olist_products.category_in_portuguese = translations.category_in_portuguese
     ) as described_products
 ),
@@ -81,6 +89,10 @@ all_changes as (
     from olist_states
 ),
 
-{{ scd2_versions(changes='all_changes', key=['source_system', 'product_id'], attributes=attributes) }}
+{{ scd2_versions(
+    changes='all_changes',
+    key=['source_system', 'product_id'],
+    attributes=attributes,
+) }}
 
 select * from versions

@@ -1,9 +1,11 @@
 """When things run by themselves, and who hears of failures."""
 
 import hashlib
+import time
 
 from dagster import (
     AssetSelection,
+    DefaultSensorStatus,
     RunFailureSensorContext,
     RunRequest,
     ScheduleDefinition,
@@ -17,6 +19,8 @@ from dagster import (
 
 from orchestration.lib.alerts import alert
 from orchestration.lib.project import use_home
+
+SETTLE_SECONDS = 30
 
 run_job = define_asset_job(
     "storehouse_run",
@@ -34,25 +38,40 @@ nightly = ScheduleDefinition(
 
 @sensor(job=run_job, minimum_interval_seconds=60)
 def new_extracts(context: SensorEvaluationContext) -> SensorResult | SkipReason:
-    """Asks for a run when the files in extracts/ are others than at the last look."""
+    """Asks for a run when the files in extracts/ are others than at the last look.
+
+    A file that changed within the last seconds may still be on its way: the next look decides.
+    """
     extracts = use_home().extracts
     listing = hashlib.sha256()
     count = 0
+    now = time.time()
     for path in sorted(extracts.rglob("*")):
-        if path.is_file():
+        name = path.relative_to(extracts)
+        if any(part.startswith(".") for part in name.parts):
+            continue
+        try:
             facts = path.stat()
-            name = path.relative_to(extracts)
-            listing.update(f"{name}|{facts.st_size}|{facts.st_mtime_ns}\n".encode())
-            count += 1
+        except FileNotFoundError:
+            return SkipReason(f"{name} vanished while it was looked at.")
+        if not path.is_file():
+            continue
+        if 0 <= now - facts.st_mtime < SETTLE_SECONDS:
+            return SkipReason(f"{name} may still be on its way.")
+        listing.update(f"{name}|{facts.st_size}|{facts.st_mtime_ns}\n".encode())
+        count += 1
     digest = listing.hexdigest()
     if count == 0 or digest == context.cursor:
         return SkipReason(f"Nothing new among {count:,} files in {extracts}.")
     return SensorResult(run_requests=[RunRequest(run_key=digest)], cursor=digest)
 
 
-@run_failure_sensor
+@run_failure_sensor(default_status=DefaultSensorStatus.RUNNING)
 def failure_alert(context: RunFailureSensorContext) -> None:
-    """Tells the log and the webhook which run failed and why."""
-    alert(
-        f"storehouse run {context.dagster_run.run_id} failed", context.failure_event.message or ""
-    )
+    """Tells the log and the webhook which run failed, at which steps and why."""
+    lines = [context.failure_event.message or ""]
+    for event in context.get_step_failure_events():
+        error = event.step_failure_data.error
+        cause = error.cause if error and error.cause else error
+        lines.append(f"{event.step_key}: {cause.message.strip() if cause else 'no reason given'}")
+    alert(f"storehouse run {context.dagster_run.run_id} failed", "\n".join(lines))

@@ -16,6 +16,7 @@ from dagster import (
 
 from ingest.contracts import load_contracts
 from ingest.landing import land_paths
+from orchestration.defs.failures import as_failures
 from orchestration.lib.lock import warehouse_lock
 from orchestration.lib.progress import reporter
 from orchestration.lib.project import use_home
@@ -43,7 +44,7 @@ def landing_assets() -> AssetsDefinition:
         """Lands what is new in extracts/; a refused file is reported and stops nothing."""
         home = use_home()
         reporter().stage("land")
-        with warehouse_lock(home, "landing", on_wait=context.log.info):
+        with as_failures(), warehouse_lock(home, "landing", on_wait=context.log.info):
             outcomes = land_paths(
                 home, contracts, None, None, report=lambda done: reporter().step(done.path.name)
             )
@@ -66,13 +67,17 @@ def landing_assets() -> AssetsDefinition:
                     "rejected_rows": sum(outcome.rejected for outcome in landed),
                 },
             )
-        listed = "\n".join(f"- {o.path.name}: {o.message} {o.remedy}" for o in refused)
+        refusals = [
+            {"file": str(outcome.path), "message": outcome.message, "remedy": outcome.remedy}
+            for outcome in refused
+        ]
         for key in BOOKS:
             yield MaterializeResult(
                 asset_key=key,
                 metadata={
+                    "new_loads": sum(outcome.status == "landed" for outcome in outcomes),
                     "refused_files": len(refused),
-                    "refusals": MetadataValue.md(listed or "none"),
+                    "refusals": MetadataValue.json(refusals),
                 },
             )
 

@@ -6,17 +6,17 @@ from dagster import (
     AssetExecutionContext,
     AssetKey,
     AssetsDefinition,
-    Failure,
     FreshnessPolicy,
     MaterializeResult,
     MetadataValue,
     asset,
 )
 
+from orchestration.defs.failures import as_failures
 from orchestration.lib.lock import warehouse_lock
 from orchestration.lib.progress import reporter
 from orchestration.lib.project import dbt_project, published_models, read_manifest, use_home
-from orchestration.lib.publish import NotPublished, publish
+from orchestration.lib.publish import publish
 from orchestration.lib.translator import StorehouseTranslator
 
 PUBLISHED = AssetKey(["published", "storehouse"])
@@ -40,11 +40,8 @@ def publish_asset() -> AssetsDefinition:
         """Copies the working file beside the served one and renames it, if all tests passed."""
         home = use_home()
         reporter().stage("publish")
-        try:
-            with warehouse_lock(home, "publish", on_wait=context.log.info):
-                record = publish(home, read_manifest())
-        except NotPublished as refusal:
-            raise Failure(str(refusal), allow_retries=False) from refusal
+        with as_failures(), warehouse_lock(home, "publish", on_wait=context.log.info):
+            record = publish(home, read_manifest())
         reporter().step(record.publish_id)
         return MaterializeResult(
             metadata={

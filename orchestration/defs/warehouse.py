@@ -1,18 +1,36 @@
 """The dbt models: all of them but those on top of scores, then those."""
 
+import signal
+import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from importlib.metadata import version
 from typing import Any
 
-from dagster import AssetExecutionContext, AssetsDefinition
+from dagster import AssetExecutionContext, AssetsDefinition, Failure
 from dagster_dbt import DbtCliResource, dbt_assets
+from packaging.version import Version, parse
 
+from orchestration.defs.failures import as_failures
 from orchestration.lib.dbt_args import build_args
+from orchestration.lib.dbt_failure import describe_failure, error_output, run_results
+from orchestration.lib.inputs import write_empty_inputs
 from orchestration.lib.lock import warehouse_lock
 from orchestration.lib.progress import reporter
 from orchestration.lib.project import dbt_project, use_home
 from orchestration.lib.translator import StorehouseTranslator
 
 ON_SCORES = "source:scores+"
+STOP_SECONDS = 30
+
+
+class DbtResource(DbtCliResource):
+    """The dbt beside this Python; its version is known, asking it for that takes two seconds."""
+
+    @cached_property
+    def _cli_version(self) -> Version:
+        return parse(version("dbt-core"))
 
 
 def dbt_asset_groups() -> list[AssetsDefinition]:
@@ -27,7 +45,7 @@ def dbt_asset_groups() -> list[AssetsDefinition]:
         dagster_dbt_translator=StorehouseTranslator(),
         pool="warehouse",
     )
-    def warehouse(context: AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
+    def warehouse(context: AssetExecutionContext, dbt: DbtResource) -> Iterator[Any]:
         yield from _build(context, dbt, "build")
 
     @dbt_assets(
@@ -38,18 +56,48 @@ def dbt_asset_groups() -> list[AssetsDefinition]:
         dagster_dbt_translator=StorehouseTranslator(),
         pool="warehouse",
     )
-    def insights(context: AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
+    def insights(context: AssetExecutionContext, dbt: DbtResource) -> Iterator[Any]:
         yield from _build(context, dbt, "insights")
 
     return [warehouse, insights]
 
 
-def _build(context: AssetExecutionContext, dbt: DbtCliResource, stage: str) -> Iterator[Any]:
+def _build(context: AssetExecutionContext, dbt: DbtResource, stage: str) -> Iterator[Any]:
     home = use_home()
+    target = home.logs / "dbt" / stage
     steps = len(context.selected_asset_keys) + len(context.selected_asset_check_keys)
     reporter().stage(stage, steps)
-    with warehouse_lock(home, f"dbt {stage}", on_wait=context.log.info):
-        invocation = dbt.cli(build_args(is_subset=context.is_subset), context=context)
-        for event in invocation.stream():
-            reporter().step("")
-            yield event
+    with as_failures(), warehouse_lock(home, f"dbt {stage}", on_wait=context.log.info):
+        write_empty_inputs(home)
+        results = target / "run_results.json"
+        results.unlink(missing_ok=True)
+        invocation = dbt.cli(
+            build_args(is_subset=context.is_subset),
+            context=context,
+            target_path=target,
+            raise_on_error=False,
+        )
+        with _stopped_at_the_end(invocation.process):
+            for event in invocation.stream():
+                reporter().step("")
+                yield event
+    if error := invocation.get_error():
+        nodes = invocation.manifest["nodes"]
+        raise Failure(
+            describe_failure(run_results(results), nodes, error_output(str(error)), home),
+            allow_retries=False,
+        )
+
+
+@contextmanager
+def _stopped_at_the_end(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Sees to it that dbt does not go on writing when the run that asked for it is gone."""
+    try:
+        yield
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import logging
 import os
-import urllib.error
 import urllib.request
 
 WEBHOOK_VARIABLE = "STOREHOUSE_ALERT_WEBHOOK"
@@ -17,19 +17,24 @@ log = logging.getLogger("storehouse.alerts")
 def alert(title: str, text: str) -> bool:
     """Logs the failure and posts {"text": ...} to the webhook; True when it was delivered there.
 
-    A webhook that does not answer is logged: an alert must not fail the run a second time.
+    A webhook that does not answer is logged: an alert must not fail the run a second time. Its
+    address is a secret and is not.
     """
     log.error("%s: %s", title, text)
-    webhook = os.environ.get(WEBHOOK_VARIABLE)
+    webhook = os.environ.get(WEBHOOK_VARIABLE, "").strip()
     if not webhook:
         return False
+    if not webhook.startswith(("https://", "http://")):
+        log.error("The alert was not sent: %s is not an http(s) address.", WEBHOOK_VARIABLE)
+        return False
     body = json.dumps({"text": f"{title}\n{text}"}).encode()
-    request = urllib.request.Request(
-        webhook, data=body, headers={"Content-Type": "application/json"}
-    )
     try:
+        request = urllib.request.Request(
+            webhook, data=body, headers={"Content-Type": "application/json"}
+        )
         with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS):
             return True
-    except (urllib.error.URLError, TimeoutError, ValueError) as error:
-        log.error("The alert could not be delivered to %s: %s", WEBHOOK_VARIABLE, error)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        reason = getattr(error, "reason", None) or type(error).__name__
+        log.error("The alert could not be delivered to %s: %s", WEBHOOK_VARIABLE, reason)
         return False

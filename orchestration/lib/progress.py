@@ -61,7 +61,9 @@ class ConsoleReporter:
         return self
 
     def __exit__(self, *details: object) -> None:
-        self._finish()
+        # A stage that stopped half-way keeps its count; one of unknown length has come to its end.
+        if self._task is not None and self._progress.tasks[self._task].total is None:
+            self._finish()
         self._progress.stop()
 
     def stage(self, name: str, total: int | None = None) -> None:

@@ -9,12 +9,13 @@ import sys
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
-
-from dagster_dbt import DbtProject
+from typing import TYPE_CHECKING, Any
 
 from ingest.errors import ConfigError
 from ingest.home import HOME_VARIABLE, Home
+
+if TYPE_CHECKING:
+    from dagster_dbt import DbtProject
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 MANIFEST = PROJECT_DIR / "target" / "manifest.json"
@@ -44,12 +45,15 @@ def use_home() -> Home:
 
 @cache
 def _read_manifest(modified_ns: int) -> Mapping[str, Any]:
-    manifest: Mapping[str, Any] = json.loads(MANIFEST.read_text(encoding="utf-8"))
+    try:
+        manifest: Mapping[str, Any] = json.loads(MANIFEST.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ConfigError(f"{MANIFEST} is damaged ({error}).", "Run `dbt parse`.") from error
     return manifest
 
 
 def read_manifest() -> Mapping[str, Any]:
-    """The manifest of the last `dbt parse`; raises ConfigError when there is none."""
+    """The manifest of the last `dbt parse`; raises ConfigError when there is none to read."""
     if not MANIFEST.exists():
         raise ConfigError(f"There is no {MANIFEST}.", "Run `make setup`, or `dbt parse`.")
     return _read_manifest(MANIFEST.stat().st_mtime_ns)
@@ -92,13 +96,20 @@ def _dbt(*args: str) -> None:
         [os.fspath(DBT), "--quiet", *args], cwd=PROJECT_DIR, capture_output=True, text=True
     )
     if done.returncode:
-        raise ConfigError(f"dbt {' '.join(args)} failed:\n{done.stdout}{done.stderr}")
+        raise ConfigError(
+            f"dbt {' '.join(args)} failed:\n{(done.stdout + done.stderr).strip()}",
+            "Mend the project, then try again.",
+        )
 
 
 def dbt_project() -> DbtProject:
-    """The dbt project for Dagster; under `dagster dev` its manifest is made anew on each load."""
+    """The dbt project for Dagster; under `dagster dev` its manifest follows every edit."""
+    from dagster_dbt import DbtProject  # takes seconds to import; publish and status need none
+
+    # Not DbtProject.prepare_if_dev: it needs dbt on the PATH and parses on every load.
+    if os.environ.get("DAGSTER_IS_DEV_CLI"):
+        prepare_dbt()
     project = DbtProject(project_dir=PROJECT_DIR)
-    project.prepare_if_dev()
     if not project.manifest_path.exists():
         raise ConfigError(
             f"There is no {project.manifest_path}.", "Run `make setup`, or `dbt parse`."

@@ -16,11 +16,13 @@ import duckdb
 
 from ingest.errors import StorehouseError
 from ingest.home import Home
-from orchestration.lib.build_state import latest_loads, read_results, reasons_not_to_publish
+from orchestration.lib.build_state import read_build_state, reasons_not_to_publish
+from orchestration.lib.database import plain_errors
 from orchestration.lib.project import PROJECT_DIR, PUBLISHED_SCHEMAS, published_models
 
 VERSIONS_KEPT = 3
 MOST_REASONS = 20
+_BOOKKEEPING = {("ops", "node_results")}  # what the macros write, not a model
 
 
 class NotPublished(StorehouseError):
@@ -36,6 +38,9 @@ class NotPublished(StorehouseError):
             f"Nothing was published; the file served before stays as it is:\n{listed}{tail}",
             "Mend the cause, then `storehouse run`.",
         )
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.remedy}"  # the message ends with a list
 
 
 @dataclass(frozen=True)
@@ -65,34 +70,62 @@ class PublishRecord:
 def publish(home: Home, manifest: Mapping[str, Any], *, check: bool = True) -> PublishRecord:
     """Publishes the working file and returns the record of it.
 
-    Raises NotPublished when a public table is missing, stale or failed its tests; then nothing in
-    `published/` has changed. Call it while holding the warehouse lock.
+    Raises NotPublished when a public table is missing, stale or failed its tests, StorehouseError
+    when a file cannot be read or written; then the served file is as it was. Call it while holding
+    the warehouse lock.
     """
     if not home.warehouse_file.exists():
         raise NotPublished([f"There is no working file {home.warehouse_file}."])
     models = published_models(manifest)
-    with duckdb.connect(str(home.warehouse_file)) as connection:
+    with plain_errors(home.warehouse_file), duckdb.connect(str(home.warehouse_file)) as connection:
         if check:
-            results = read_results(connection)
-            reasons = reasons_not_to_publish(manifest, results, latest_loads(home), models)
-            if reasons:
+            state = read_build_state(home, connection)
+            if reasons := reasons_not_to_publish(manifest, state, models):
                 raise NotPublished(reasons)
         connection.execute("checkpoint")
-    home.published.mkdir(parents=True, exist_ok=True)
-    for leftover in home.published.glob(".publishing-*"):
+        checked = _identity(home.warehouse_file)
+    tables = {(node["schema"], node["alias"]) for node in models} | _BOOKKEEPING
+    try:
+        return _replace_served(home, checked, tables)
+    except OSError as error:
+        raise StorehouseError(
+            f"Publishing cannot write to {home.published} ({error.strerror or error}); the file "
+            "served before stays as it is.",
+            f"Make room for a copy of the working file ({home.warehouse_file.stat().st_size:,} "
+            "bytes) and check permissions, then `storehouse publish`.",
+        ) from error
+
+
+def _replace_served(
+    home: Home, checked: tuple[int, int, int], tables: set[tuple[str, str]]
+) -> PublishRecord:
+    """Copies, strips and renames; whatever goes wrong, only the served file is left behind."""
+    versions = home.published / "versions"
+    versions.mkdir(parents=True, exist_ok=True)
+    for leftover in home.published.glob(".publishing-*"):  # of a publish that was killed
         leftover.unlink()
     temporary = home.published / f".publishing-{os.getpid()}.duckdb"
+    publish_id = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
+    served = False
     try:
         shutil.copyfile(home.warehouse_file, temporary)
-        record = _strip_and_stamp(temporary, home)
+        if _identity(home.warehouse_file) != checked:
+            raise NotPublished(["The working file was changed while it was copied."])
+        with plain_errors(temporary):
+            record = _strip_and_stamp(temporary, home, publish_id, tables)
         _fsync(temporary)
-        _keep_version(home, temporary, record)
+        _keep_version(temporary, versions, record)
+        # Left by somebody who wrote to the served file; beside the new one it breaks opening.
+        _wal(home.published_file).unlink(missing_ok=True)
         temporary.replace(home.published_file)
+        served = True
         _fsync(home.published)
     finally:
-        for leftover in home.published.glob(f"{temporary.name}*"):
-            leftover.unlink(missing_ok=True)
-    _drop_old_versions(home)
+        temporary.unlink(missing_ok=True)
+        _wal(temporary).unlink(missing_ok=True)
+        if not served:
+            _forget_version(versions, publish_id)
+    _drop_old_versions(versions, publish_id)
     return record
 
 
@@ -132,38 +165,41 @@ def code_version() -> str:
 
 
 def read_publish_record(home: Home) -> dict[str, Any] | None:
-    """The record of the file served now; None when nothing was published yet."""
-    if not home.published_file.exists():
+    """The record of the file served now; None when nothing was published yet.
+
+    Raises StorehouseError when the file cannot be read.
+    """
+    file = home.published_file
+    if not file.exists():
         return None
-    with duckdb.connect(str(home.published_file), read_only=True) as connection:
+    with plain_errors(file), duckdb.connect(str(file), read_only=True) as connection:
         row = connection.execute("select manifest from ops.publish").fetchall()[0]
     record: dict[str, Any] = json.loads(row[0])
     return record
 
 
-def _strip_and_stamp(file: Path, home: Home) -> PublishRecord:
+def _strip_and_stamp(
+    file: Path, home: Home, publish_id: str, tables: set[tuple[str, str]]
+) -> PublishRecord:
+    """Drops all but `tables` (schema, name) and writes the table ops.publish."""
     now = datetime.now(UTC)
     loads = sorted(path.stem for path in (home.lake / "landing" / "loads").glob("[!_]*.parquet"))
     with duckdb.connect(str(file)) as connection:
-        schemas = connection.execute(
-            """
-            select schema_name from information_schema.schemata
-            where catalog_name = current_database()
-                and schema_name not in ('main', 'information_schema', 'pg_catalog')
-            """
-        ).fetchall()
-        for (schema,) in schemas:
+        for schema in _schemas(connection):
             if schema not in PUBLISHED_SCHEMAS:
                 connection.execute(f'drop schema "{schema}" cascade')
-        tables = table_records(connection)
+        for schema, name, kind in _relations(connection):
+            if (schema, name) not in tables:  # of a model that is gone, or of a build that crashed
+                what = "view" if kind == "VIEW" else "table"
+                connection.execute(f'drop {what} "{schema}"."{name}"')
         record = PublishRecord(
-            publish_id=now.strftime("%Y%m%dT%H%M%S%fZ"),
+            publish_id=publish_id,
             published_at=now.isoformat(timespec="seconds"),
             code_version=code_version(),
             duckdb_version=duckdb.__version__,
             load_count=len(loads),
             loads=loads,
-            tables=tables,
+            tables=table_records(connection),
             file=str(home.published_file),
         )
         connection.execute(
@@ -188,19 +224,57 @@ def _strip_and_stamp(file: Path, home: Home) -> PublishRecord:
     return record
 
 
-def _keep_version(home: Home, file: Path, record: PublishRecord) -> None:
-    versions = home.published / "versions"
-    versions.mkdir(exist_ok=True)
-    os.link(file, versions / f"{record.publish_id}.duckdb")
-    manifest = versions / f"{record.publish_id}.json"
-    manifest.write_text(json.dumps(asdict(record), indent=2), encoding="utf-8")
+def _schemas(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    rows = connection.execute(
+        """
+        select schema_name from information_schema.schemata
+        where catalog_name = current_database()
+            and schema_name not in ('main', 'information_schema', 'pg_catalog')
+        """
+    ).fetchall()
+    return [row[0] for row in rows]
 
 
-def _drop_old_versions(home: Home) -> None:
-    versions = sorted((home.published / "versions").glob("*.duckdb"))
-    for old in versions[:-VERSIONS_KEPT]:
-        old.unlink()
-        old.with_suffix(".json").unlink(missing_ok=True)
+def _relations(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str]]:
+    """Schema, name and type of every table and view."""
+    return connection.execute(
+        """
+        select table_schema, table_name, table_type from information_schema.tables
+        where table_catalog = current_database() order by all
+        """
+    ).fetchall()
+
+
+def _identity(file: Path) -> tuple[int, int, int]:
+    """Changes whenever somebody writes to the file."""
+    facts = file.stat()
+    return facts.st_ino, facts.st_size, facts.st_mtime_ns
+
+
+def _wal(file: Path) -> Path:
+    """Where DuckDB keeps what is not yet in `file`."""
+    return file.with_name(f"{file.name}.wal")
+
+
+def _keep_version(file: Path, versions: Path, record: PublishRecord) -> None:
+    kept = versions / f"{record.publish_id}.duckdb"
+    try:
+        os.link(file, kept)
+    except OSError:  # not every file system has hard links
+        shutil.copyfile(file, kept)
+    text = json.dumps(asdict(record), indent=2)
+    kept.with_suffix(".json").write_text(text, encoding="utf-8")
+
+
+def _forget_version(versions: Path, publish_id: str) -> None:
+    for suffix in (".duckdb", ".json"):
+        (versions / publish_id).with_suffix(suffix).unlink(missing_ok=True)
+
+
+def _drop_old_versions(versions: Path, served: str) -> None:
+    others = sorted(path.stem for path in versions.glob("*.duckdb") if path.stem != served)
+    for publish_id in others[: 1 - VERSIONS_KEPT]:
+        _forget_version(versions, publish_id)
 
 
 def _fsync(path: Path) -> None:

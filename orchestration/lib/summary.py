@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
+from ingest.errors import StorehouseError
 from ingest.home import Home
+from orchestration.lib.database import plain_errors
+from orchestration.lib.project import PUBLISHED_SCHEMAS
 from orchestration.lib.publish import read_publish_record
-from orchestration.lib.run import RunOutcome
 
-_QUARANTINE = """
-    select source_system || '.' || entity as entity, reasons, row_count
-    from ops.quarantine_reasons order by row_count desc, entity, reasons limit 12
-"""
+if TYPE_CHECKING:
+    from orchestration.lib.run import Refusal, RunOutcome
+
+MOST_REASONS = 12
+_STAGES = {
+    "land": "land",
+    "warehouse": "build",
+    "scores__payment_anomaly": "score",
+    "insights": "insights",
+    "published__storehouse": "publish",
+}
 _LOADS = """
     select
         source_system || '.' || entity as entity, load_count, rows_landed,
         coalesce(strftime(last_extracted_at, '%Y-%m-%d %H:%M'), 'undated') as extracted,
         strftime(last_received_at, '%Y-%m-%d %H:%M') as received
     from ops.freshness order by all
+"""
+_QUARANTINE = """
+    select source_system || '.' || entity as entity, reasons, row_count
+    from ops.quarantine_reasons order by row_count desc, entity, reasons
 """
 _CONSERVATION = """
     select
@@ -34,27 +52,51 @@ _CONSERVATION = """
 """
 _LAST_TESTS = """
     select node_status, count(*) from (
-        select node_status from ops.node_results where resource_type = 'test'
+        select node_status from ops.node_results
+        where resource_type = 'test' and invoked_at >= ?
         qualify row_number() over (partition by unique_id order by invoked_at desc) = 1
     ) group by all order by all
 """
 
 
 def print_run(console: Console, home: Home, outcome: RunOutcome) -> None:
-    """Loads, tables with rows, tests, quarantine by reason, durations and the file for BI."""
+    """Loads, tables with rows, quarantine by reason, tests, durations and the file for BI.
+
+    A run that failed shows what failed instead of the tables, which are half built.
+    """
     if home.warehouse_file.exists():
-        with duckdb.connect(str(home.warehouse_file), read_only=True) as connection:
-            if _has_schema(connection, "ops"):
-                _print_contents(console, connection)
+        try:
+            with plain_errors(home.warehouse_file), _reading(home.warehouse_file) as connection:
+                _print_contents(
+                    console, connection, with_tables=outcome.success, since=outcome.started_at
+                )
+        except StorehouseError as error:  # the run's own failure matters more and follows below
+            if all(str(error) != failure.message for failure in outcome.failures):
+                console.print(str(error), style="yellow", markup=False)
+    if outcome.refusals:
+        _print_refusals(console, home, outcome.refusals)
+    console.print()
     console.print(_durations(outcome), style="dim", markup=False)
-    if outcome.success:
-        console.print(f"Published for BI: {home.published_file}", style="bold green", markup=False)
     for failure in outcome.failures:
-        console.print(f"{failure.step} failed: {failure.message}", style="bold red", markup=False)
+        stage = _STAGES.get(failure.step, failure.step)
+        console.print(Text(f"{stage} failed: ", "bold red") + Text(failure.message))
+    if outcome.success:
+        _print_published(console, home)
+    else:
+        served = "the file served before stays as it is" if home.published_file.exists() else ""
+        console.print(
+            f"Nothing was published{'; ' if served else ''}{served}. The full log is "
+            f"{home.logs / 'run.log'}.",
+            style="bold red",
+            markup=False,
+        )
 
 
 def print_status(console: Console, home: Home) -> None:
-    """What is where: zones, loads, the working file and the published one."""
+    """What is where: zones, loads, the working file and the published one.
+
+    Raises StorehouseError when the published file cannot be read.
+    """
     console.print(f"Home: {home.root}", style="bold", markup=False)
     record = read_publish_record(home)
     if record is None:
@@ -67,69 +109,158 @@ def print_status(console: Console, home: Home) -> None:
             f"{len(record['tables'])} tables, {rows:,} rows from {record['load_count']} loads",
             markup=False,
         )
-        with duckdb.connect(str(home.published_file), read_only=True) as connection:
+        with plain_errors(home.published_file), _reading(home.published_file) as connection:
             _print_contents(console, connection)
+        console.print()
     versions = sorted((home.published / "versions").glob("*.duckdb"))
     console.print(f"Versions kept: {len(versions)}", markup=False)
     for zone in (home.extracts, home.raw, home.lake, home.warehouse, home.scores):
         console.print(f"  {zone.name:<10} {_size(zone):>10}  {zone}", markup=False)
 
 
-def _print_contents(console: Console, connection: duckdb.DuckDBPyConnection) -> None:
-    loads = connection.execute(_LOADS).fetchall()
-    heads = ("entity", "loads", "rows", "extracted", "received")
-    console.print(_table("Loads", heads, loads))
-    tables = connection.execute(
-        """
-        select table_schema || '.' || table_name from information_schema.tables
-        where table_type = 'BASE TABLE' and table_schema in (
-            'core', 'customers', 'marketing', 'inventory', 'finance', 'features', 'insights'
-        ) and table_catalog = current_database() order by all
-        """
-    ).fetchall()
-    counts = []
-    for (name,) in tables:
-        counts.append((name, *connection.execute(f"select count(*) from {name}").fetchall()[0]))
-    console.print(_table("Tables", ("table", "rows"), counts))
-    quarantine = connection.execute(_QUARANTINE).fetchall()
-    if quarantine:
-        console.print(_table("Quarantine", ("entity", "reasons", "rows"), quarantine))
+def _reading(file: Path) -> duckdb.DuckDBPyConnection:
+    return duckdb.connect(str(file), read_only=True)
+
+
+def _print_contents(
+    console: Console,
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    with_tables: bool = True,
+    since: datetime = datetime.min,
+) -> None:
+    """What the open file says about itself; parts that were not built yet are left out."""
+    present = {
+        f"{schema}.{name}"
+        for schema, name in connection.execute(
+            "select table_schema, table_name from information_schema.tables "
+            "where table_catalog = current_database() and table_type = 'BASE TABLE'"
+        ).fetchall()
+    }
+    if "ops.freshness" in present:
+        loads = connection.execute(_LOADS).fetchall()
+        _print_table(console, "Loads", ("entity", "loads", "rows", "extracted", "received"), loads)
+    if with_tables:
+        shown = sorted(name for name in present if name.partition(".")[0] in PUBLISHED_SCHEMAS)
+        counts = []
+        for name in shown:
+            schema, _, table = name.partition(".")
+            if schema != "ops":
+                rows = connection.execute(f'select count(*) from "{schema}"."{table}"').fetchall()
+                counts.append((schema, table, int(rows[0][0])))
+        _print_row_counts(console, counts)
+    if "ops.quarantine_reasons" in present:
+        quarantine = connection.execute(_QUARANTINE).fetchall()
+        if quarantine:
+            shown_reasons = quarantine[:MOST_REASONS]
+            _print_table(console, "Quarantine", ("entity", "reasons", "rows"), shown_reasons)
+            if more := sum(row[2] for row in quarantine[MOST_REASONS:]):
+                console.print(
+                    f"  and {more:,} rows for {len(quarantine) - MOST_REASONS:,} other reasons: "
+                    "ops.quarantine_reasons",
+                    style="dim",
+                    markup=False,
+                )
+    console.print()
+    if "ops.conservation" in present:
+        console.print(_where_rows_went(connection), markup=False)
+    tests = (
+        connection.execute(_LAST_TESTS, [since]).fetchall() if "ops.node_results" in present else []
+    )
+    listed = ", ".join(f"{count:,} {status}" for status, count in tests)
+    is_green = bool(tests) and {status for status, _ in tests} <= {"pass", "warn"}
+    style = "green" if is_green else "yellow"
+    console.print(f"Data tests: {listed or 'none were run'}.", style=style, markup=False)
+
+
+def _where_rows_went(connection: duckdb.DuckDBPyConnection) -> str:
     landed, staged, refused, repeated, unmodelled, rejected, lost = connection.execute(
         _CONSERVATION
     ).fetchall()[0]
-    console.print(
-        f"{landed:,} rows landed = {staged:,} staged + {refused:,} quarantined + {repeated:,} "
-        f"duplicate + {unmodelled:,} not modelled yet; {lost:,} unaccounted for. "
-        f"{rejected:,} lines rejected.",
-        markup=False,
-    )
-    tests = connection.execute(_LAST_TESTS).fetchall()
-    listed = ", ".join(f"{count:,} {status}" for status, count in tests)
-    console.print(f"Data tests: {listed or 'none'}", markup=False)
+    parts = [
+        f"{count:,} {name}"
+        for count, name in (
+            (staged, "staged"),
+            (refused, "in quarantine"),
+            (repeated, "duplicate"),
+            (unmodelled, "not modelled yet"),
+            (lost, "unaccounted for"),
+        )
+        if count
+    ]
+    lines = f" {rejected:,} lines could not be read as rows." if rejected else ""
+    return f"{landed:,} rows landed = {' + '.join(parts) or '0'}.{lines}"
 
 
-def _table(title: str, heads: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> Table:
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+def _print_refusals(console: Console, home: Home, refusals: Sequence[Refusal]) -> None:
+    console.print()
+    console.print("Refused files", style="bold yellow")
+    for refusal in refusals:
+        file = Path(refusal.file)
+        name = file.relative_to(home.extracts) if file.is_relative_to(home.extracts) else file
+        console.print(f"  {name}", style="yellow", markup=False)
+        text = Text(f"{refusal.message} {refusal.remedy}")
+        console.print(Padding(text, (0, 0, 0, 4), expand=False), soft_wrap=False)
+
+
+def _print_published(console: Console, home: Home) -> None:
+    record = read_publish_record(home)
+    if record:
+        rows = sum(table["rows"] for table in record["tables"])
+        console.print(
+            f"Published {len(record['tables'])} tables with {rows:,} rows as "
+            f"{record['publish_id']}. For BI, read-only:",
+            style="bold green",
+            markup=False,
+        )
+    console.print(f"  {home.published_file}", style="bold", markup=False)
+
+
+def _print_table(
+    console: Console, title: str, heads: tuple[str, ...], rows: Iterable[tuple[object, ...]]
+) -> None:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for head in heads:
         numeric = head in {"rows", "loads"}
         table.add_column(head, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row))
-    return table
+    _print_block(console, title, table)
+
+
+def _print_row_counts(console: Console, counts: Sequence[tuple[str, str, int]]) -> None:
+    """One block for each schema, as many tables in a line as there is room for."""
+    if not counts:
+        return
+    schema_width = max(len(schema) for schema, _, _ in counts)
+    name_width = max(len(name) for _, name, _ in counts)
+    rows_width = max(len(f"{rows:,}") for _, _, rows in counts)
+    room = console.width - schema_width - 4
+    pairs = max(1, min(4, room // (name_width + rows_width + 4)))
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
+    table.add_column(style="dim", width=schema_width)
+    for _ in range(pairs):
+        table.add_column(overflow="fold", width=name_width)
+        table.add_column(justify="right", width=rows_width)
+    for schema, group in groupby(counts, key=lambda count: count[0]):
+        cells = [cell for _, name, rows in group for cell in (name, f"{rows:,}")]
+        for start in range(0, len(cells), 2 * pairs):
+            table.add_row(schema if start == 0 else "", *cells[start : start + 2 * pairs])
+    _print_block(console, "Tables and their rows", table)
+
+
+def _print_block(console: Console, title: str, table: Table) -> None:
+    console.print()
+    console.print(title, style="bold", markup=False)
+    console.print(Padding(table, (0, 0, 0, 2), expand=False), soft_wrap=False)
 
 
 def _durations(outcome: RunOutcome) -> str:
-    steps = ", ".join(f"{step} {seconds:.1f} s" for step, seconds in outcome.step_seconds.items())
-    return f"{outcome.seconds:.1f} s in all: {steps}"
-
-
-def _has_schema(connection: duckdb.DuckDBPyConnection, schema: str) -> bool:
-    found = connection.execute(
-        "select count(*) from information_schema.tables where table_schema = ? "
-        "and table_name = 'conservation'",
-        [schema],
-    ).fetchall()
-    return bool(found[0][0])
+    steps = ", ".join(
+        f"{_STAGES.get(step, step)} {seconds:.1f}" for step, seconds in outcome.step_seconds.items()
+    )
+    loads = f"{outcome.new_loads:,} new load{'' if outcome.new_loads == 1 else 's'}"
+    return f"{loads}; {outcome.seconds:.1f} s in all{f': {steps}' if steps else ''}."
 
 
 def _size(zone: Path) -> str:

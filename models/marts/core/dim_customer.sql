@@ -45,7 +45,11 @@ placeholders as (
     select
         referenced.source_system,
         referenced.customer_id,
-        {{ surrogate_key(['referenced.source_system', 'referenced.customer_id', "timestamp '1900-01-01 00:00:00'"]) }} as customer_key,
+        {{ surrogate_key([
+            'referenced.source_system',
+            'referenced.customer_id',
+            "timestamp '1900-01-01 00:00:00'",
+        ]) }} as customer_key,
         true as is_inferred
     from referenced
     left join history
@@ -53,9 +57,12 @@ placeholders as (
         and referenced.customer_id = history.customer_id
     where history.customer_id is null
     union all
-    select 'unknown', '-1', '-1', false
-    union all
-    select 'not applicable', '-2', '-2', false
+    select special_members.*
+    from (
+        values
+        ('unknown', '-1', '-1', false),
+        ('not applicable', '-2', '-2', false)
+    ) as special_members (source_system, customer_id, customer_key, is_inferred)
 ),
 
 members as (
@@ -90,26 +97,6 @@ members as (
 )
 
 select
-    customer_key,
-    source_system,
-    customer_id,
-    valid_from,
-    valid_to,
-    valid_to = timestamp '9999-12-31 00:00:00' as is_current,
-    is_deleted,
-    is_inferred,
-    email_hash,
-    is_email_missing,
-    phone_hash,
-    phone_masked,
-    birth_year,
-    gender,
-    loyalty_tier,
-    has_marketing_consent,
-    marketing_consent_at,
-    postal_code,
-    city,
-    state,
-    country_code,
-    source_created_at
+    *,
+    valid_to = timestamp '9999-12-31 00:00:00' as is_current
 from members

@@ -1,6 +1,10 @@
 with business_dates as (
     select cast(placed_at as date) as business_date from {{ ref('int_orders_unioned') }}
     union all
+    select cast(shipped_at as date) from {{ ref('int_orders_unioned') }}
+    union all
+    select cast(cancelled_at as date) from {{ ref('int_orders_unioned') }}
+    union all
     select cast(promised_at as date) from {{ ref('int_orders_unioned') }}
     union all
     select cast(delivered_at as date) from {{ ref('int_orders_unioned') }}
@@ -9,13 +13,19 @@ with business_dates as (
     union all
     select cast(refunded_at as date) from {{ ref('int_refunds_unioned') }}
     union all
-    select snapshot_date from {{ ref('stg_shop__inventory') }}
+    select snapshot_date from {{ ref('int_stock_unioned') }}
 ),
 
 covered as (
     select
-        coalesce(min(business_date), (select min(starts_on) from {{ ref('promotions') }})) as first_date,
-        coalesce(max(business_date), (select max(ends_on) from {{ ref('promotions') }})) as last_date
+        coalesce(
+            min(business_date),
+            (select min(promotions.starts_on) from {{ ref('promotions') }} as promotions)
+        ) as first_date,
+        coalesce(
+            max(business_date),
+            (select max(promotions.ends_on) from {{ ref('promotions') }} as promotions)
+        ) as last_date
     from business_dates
 ),
 
@@ -36,7 +46,7 @@ spine as (
 holidays as (
     select
         holiday_date,
-        string_agg(country_code, ',' order by country_code) as holiday_country_codes
+        {{ sorted_text('country_code') }} as holiday_country_codes
     from {{ ref('holidays') }}
     group by holiday_date
 ),
@@ -47,7 +57,9 @@ dates as (
         holidays.holiday_country_codes,
         extract(year from spine.date_day + interval {{ 13 - var('fiscal_year_start_month') }} month)
         - case when {{ var('fiscal_year_start_month') }} = 1 then 1 else 0 end as fiscal_year,
-        (extract(month from spine.date_day) - {{ var('fiscal_year_start_month') }} + 12) % 12 as fiscal_month_index
+        (
+            extract(month from spine.date_day) - {{ var('fiscal_year_start_month') }} + 12
+        ) % 12 as fiscal_month_index
     from spine
     left join holidays
         on spine.date_day = holidays.holiday_date
@@ -72,6 +84,15 @@ select
     holiday_country_codes
 from dates
 union all
-select -1, null, null, null, null, null, null, null, null, null, false, null, null, null, false, null
-union all
-select -2, null, null, null, null, null, null, null, null, null, false, null, null, null, false, null
+select special_members.*
+from (
+    values
+    (
+        -1, null, null, null, null, null, null, null,
+        null, null, false, null, null, null, false, null
+    ),
+    (
+        -2, null, null, null, null, null, null, null,
+        null, null, false, null, null, null, false, null
+    )
+) as special_members

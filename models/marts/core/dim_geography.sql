@@ -9,9 +9,12 @@ with places as (
         longitude
     from {{ ref('int_places_unioned') }}
     union all
-    select '-1', '-1', 'Unknown', 'Unknown', 'Unknown', null, null
-    union all
-    select '-2', '-2', 'Not applicable', 'Not applicable', 'Not applicable', null, null
+    select special_members.*
+    from (
+        values
+        ('-1', '-1', 'Unknown', 'Unknown', 'Unknown', null, null),
+        ('-2', '-2', 'Not applicable', 'Not applicable', 'Not applicable', null, null)
+    ) as special_members
 )
 
 select

@@ -34,6 +34,9 @@ select
     true as is_inferred
 from undeclared
 union all
-select '-1', '-1', 'Unknown', 'unknown', false, null, null, null, false
-union all
-select '-2', '-2', 'Not applicable', 'not applicable', false, null, null, null, false
+select special_members.*
+from (
+    values
+    ('-1', '-1', 'Unknown', 'unknown', false, null, null, null, false),
+    ('-2', '-2', 'Not applicable', 'not applicable', false, null, null, null, false)
+) as special_members

@@ -18,7 +18,7 @@ versions as (
         false as is_inferred,
         sku,
         product_name,
-        category,
+        coalesce(category, 'Unknown') as category,
         brand,
         color,
         size,
@@ -43,16 +43,20 @@ referenced as (
     where product_id is not null
     union
     select
-        'shop' as source_system,
+        source_system,
         product_id
-    from {{ ref('stg_shop__inventory') }}
+    from {{ ref('int_stock_unioned') }}
 ),
 
 placeholders as (
     select
         referenced.source_system,
         referenced.product_id,
-        {{ surrogate_key(['referenced.source_system', 'referenced.product_id', "timestamp '1900-01-01 00:00:00'"]) }} as product_key,
+        {{ surrogate_key([
+            'referenced.source_system',
+            'referenced.product_id',
+            "timestamp '1900-01-01 00:00:00'",
+        ]) }} as product_key,
         true as is_inferred
     from referenced
     left join history
@@ -60,9 +64,12 @@ placeholders as (
         and referenced.product_id = history.product_id
     where history.product_id is null
     union all
-    select 'unknown', '-1', '-1', false
-    union all
-    select 'not applicable', '-2', '-2', false
+    select special_members.*
+    from (
+        values
+        ('unknown', '-1', '-1', false),
+        ('not applicable', '-2', '-2', false)
+    ) as special_members (source_system, product_id, product_key, is_inferred)
 ),
 
 members as (
@@ -99,28 +106,6 @@ members as (
 )
 
 select
-    product_key,
-    source_system,
-    product_id,
-    valid_from,
-    valid_to,
-    valid_to = timestamp '9999-12-31 00:00:00' as is_current,
-    is_deleted,
-    is_inferred,
-    sku,
-    product_name,
-    coalesce(category, 'Unknown') as category,
-    brand,
-    color,
-    size,
-    material,
-    weight_g,
-    list_price_amount,
-    list_price_currency,
-    cost_amount,
-    cost_currency,
-    supplier_id,
-    supplier_name,
-    supplier_lead_time_days,
-    launched_at
+    *,
+    valid_to = timestamp '9999-12-31 00:00:00' as is_current
 from members

@@ -1,5 +1,5 @@
 with sellers as (
-    {{ latest_rows(ref('stg_olist__sellers'), ['seller_id'], has_operations=false) }}
+    select * from {{ ref('int_sellers_unioned') }}
 ),
 
 undeclared as (
@@ -8,14 +8,14 @@ undeclared as (
         lines.seller_id
     from {{ ref('int_order_lines_unioned') }} as lines
     left join sellers
-        on lines.source_system = 'olist'
+        on lines.source_system = sellers.source_system
         and lines.seller_id = sellers.seller_id
     where lines.seller_id is not null and sellers.seller_id is null
 )
 
 select
-    {{ surrogate_key(["'olist'", 'seller_id']) }} as seller_key,
-    'olist' as source_system,
+    {{ surrogate_key(['source_system', 'seller_id']) }} as seller_key,
+    source_system,
     seller_id,
     {{ geography_key() }} as geography_key,
     postal_code,
@@ -37,6 +37,18 @@ select
     true as is_inferred
 from undeclared
 union all
-select '-1', 'unknown', '-1', '-1', 'Unknown', 'Unknown', 'Unknown', 'Unknown', false
-union all
-select '-2', 'not applicable', '-2', '-2', 'Not applicable', 'Not applicable', 'Not applicable', 'Not applicable', false
+select
+    special_members.special_key as seller_key,
+    special_members.source_system,
+    special_members.special_key as seller_id,
+    special_members.special_key as geography_key,
+    special_members.meaning as postal_code,
+    special_members.meaning as city,
+    special_members.meaning as state,
+    special_members.meaning as country_code,
+    false as is_inferred
+from (
+    values
+    ('-1', 'unknown', 'Unknown'),
+    ('-2', 'not applicable', 'Not applicable')
+) as special_members (special_key, source_system, meaning)

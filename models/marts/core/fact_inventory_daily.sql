@@ -1,5 +1,5 @@
 with stock as (
-    {{ latest_rows(ref('stg_shop__inventory'), ['snapshot_date', 'warehouse_id', 'product_id'], has_operations=false) }}
+    select * from {{ ref('int_stock_unioned') }}
 ),
 
 products as (
@@ -7,7 +7,7 @@ products as (
 )
 
 select
-    'shop' as source_system,
+    stock.source_system,
     {{ date_key('stock.snapshot_date') }} as snapshot_date_key,
     stock.warehouse_id,
     stock.product_id,
@@ -23,7 +23,7 @@ select
     stock.known_at
 from stock
 left join products
-    on products.source_system = 'shop'
+    on stock.source_system = products.source_system
     and stock.product_id = products.product_id
-    and {{ to_utc("cast(stock.snapshot_date + interval 1 day as timestamp)", source_setting('shop', 'time_zone') | replace("'", '')) }} > products.valid_from
-    and {{ to_utc("cast(stock.snapshot_date + interval 1 day as timestamp)", source_setting('shop', 'time_zone') | replace("'", '')) }} <= products.valid_to
+    and stock.day_ended_at > products.valid_from
+    and stock.day_ended_at <= products.valid_to

@@ -21,24 +21,38 @@ payment_totals as (
     select
         source_system,
         order_id,
+        currency,
         cast(sum(amount) as decimal(18, 2)) as captured_amount
     from {{ ref('int_payments_unioned') }}
     where payment_status in ('captured', 'refunded', 'chargeback')
-    group by source_system, order_id
+    group by source_system, order_id, currency
 ),
 
 refund_totals as (
     select
         source_system,
         order_id,
+        currency,
         min(refunded_at) as refunded_at,
         cast(sum(amount) as decimal(18, 2)) as refunded_amount
     from {{ ref('int_refunds_unioned') }}
-    group by source_system, order_id
+    group by source_system, order_id, currency
 ),
 
-customers as (
-    select * from {{ ref('dim_customer') }}
+-- Amounts of two currencies are never added: money in another one than the order's is a flag.
+other_currencies as (
+    select distinct
+        money.source_system,
+        money.order_id
+    from (
+        select source_system, order_id, currency from payment_totals
+        union all
+        select source_system, order_id, currency from refund_totals
+    ) as money
+    inner join orders
+        on money.source_system = orders.source_system
+        and money.order_id = orders.order_id
+        and money.currency <> orders.currency
 ),
 
 joined as (
@@ -46,6 +60,7 @@ joined as (
         orders.*,
         coalesce(customers.customer_key, '-1') as customer_key,
         refunds.refunded_at,
+        other_currencies.order_id is not null as has_other_currency,
         coalesce(lines.line_count, 0) as line_count,
         coalesce(lines.unit_count, 0) as unit_count,
         coalesce(lines.gross_amount, 0) as gross_amount,
@@ -56,7 +71,7 @@ joined as (
         coalesce(payments.captured_amount, 0) as captured_amount,
         coalesce(refunds.refunded_amount, 0) as refunded_amount
     from orders
-    left join customers
+    left join {{ ref('dim_customer') }} as customers
         on orders.source_system = customers.source_system
         and orders.customer_id = customers.customer_id
         and orders.placed_at >= customers.valid_from
@@ -67,9 +82,14 @@ joined as (
     left join payment_totals as payments
         on orders.source_system = payments.source_system
         and orders.order_id = payments.order_id
+        and orders.currency = payments.currency
     left join refund_totals as refunds
         on orders.source_system = refunds.source_system
         and orders.order_id = refunds.order_id
+        and orders.currency = refunds.currency
+    left join other_currencies
+        on orders.source_system = other_currencies.source_system
+        and orders.order_id = other_currencies.order_id
 )
 
 select
@@ -92,8 +112,10 @@ select
     is_inferred,
     is_deleted,
     coalesce(paid_at < placed_at, false)
-    or coalesce(shipped_at < paid_at, false)
-    or coalesce(delivered_at < shipped_at, false) as has_times_out_of_order,
+    or coalesce(shipped_at < greatest(placed_at, paid_at), false)
+    or coalesce(delivered_at < greatest(placed_at, paid_at, shipped_at), false)
+        as has_times_out_of_order,
+    has_other_currency,
     order_date,
     placed_at,
     paid_at,
@@ -115,7 +137,8 @@ select
     captured_amount,
     refunded_amount,
     cast(
-        net_amount + tax_amount + shipping_amount - captured_amount + refunded_amount as decimal(18, 2)
+        net_amount + tax_amount + shipping_amount
+        - captured_amount + refunded_amount as decimal(18, 2)
     ) as balance_amount,
     reporting_currency,
     known_at

@@ -1,5 +1,13 @@
 with payments as (
-    select * from {{ ref('int_payments_unioned') }}
+    select
+        payments.*,
+        coalesce(
+            orders.time_zone, {{ setting_of('payments.source_system', 'time_zone', 'UTC') }}
+        ) as time_zone
+    from {{ ref('int_payments_unioned') }} as payments
+    left join {{ ref('int_orders_completed') }} as orders
+        on payments.source_system = orders.source_system
+        and payments.order_id = orders.order_id
 ),
 
 orders as (
@@ -19,7 +27,7 @@ select
         when payments.payment_method_id is null then '-1'
         else {{ surrogate_key(['payments.payment_method_id']) }}
     end as payment_method_key,
-    {{ milestone_key('payments.paid_at', 'orders.time_zone') }} as paid_date_key,
+    {{ milestone_key('payments.paid_at', "payments.time_zone") }} as paid_date_key,
     payments.payment_status,
     payments.payment_status in ('captured', 'refunded', 'chargeback') as is_captured,
     payments.paid_at,

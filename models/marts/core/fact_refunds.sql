@@ -22,15 +22,23 @@ described as (
     select
         refunds.*,
         orders.customer_id,
-        coalesce(orders.time_zone, 'UTC') as time_zone,
+        coalesce(
+            orders.time_zone, {{ setting_of('refunds.source_system', 'time_zone', 'UTC') }}
+        ) as time_zone,
         coalesce(refunds.refunded_at, orders.placed_at) as happened_at,
-        coalesce(orders.reporting_currency, 'XXX') as reporting_currency,
+        coalesce(
+            orders.reporting_currency,
+            {{ setting_of('refunds.source_system', 'reporting_currency', 'XXX') }}
+        ) as reporting_currency,
         lines.product_key,
-        case
-            when refunds.line_number is null
-                then order_totals.net_amount / nullif(order_totals.order_total_amount, 0)
-            else lines.net_amount / nullif(lines.net_amount + lines.tax_amount, 0)
-        end as net_share
+        coalesce(order_totals.is_valid_order, false) as is_valid_order,
+        coalesce(
+            case
+                when lines.line_number is not null
+                    then lines.net_amount / nullif(lines.net_amount + lines.tax_amount, 0)
+            end,
+            order_totals.net_amount / nullif(order_totals.order_total_amount, 0)
+        ) as net_share
     from refunds
     left join orders
         on refunds.source_system = orders.source_system
@@ -47,13 +55,19 @@ described as (
 valued as (
     select
         described.*,
-        cast(round(amount * coalesce(net_share, 1), 2) as decimal(18, 2)) as net_amount,
-        {{ effective_rate('currency', 'reporting_currency', 'rates.rate') }} as rate
+        cast(
+            round(described.amount * coalesce(described.net_share, 1), 2) as decimal(18, 2)
+        ) as net_amount,
+        {{ effective_rate(
+            'described.currency', 'described.reporting_currency', 'rates.rate'
+        ) }} as rate
     from described
     left join rates
         on described.currency = rates.from_currency
         and described.reporting_currency = rates.to_currency
-        and cast({{ to_local('described.refunded_at', 'described.time_zone') }} as date) = rates.rate_date
+        and cast(
+            {{ to_local('described.refunded_at', 'described.time_zone') }} as date
+        ) = rates.rate_date
 )
 
 select
@@ -70,6 +84,7 @@ select
     valued.payment_id,
     valued.reason,
     valued.is_restocked,
+    valued.is_valid_order,
     valued.refunded_at,
     valued.quantity,
     valued.currency,

@@ -23,9 +23,12 @@ priced_lines as (
         orders.is_valid_order,
         orders.currency,
         orders.reporting_currency,
-        {{ effective_rate('orders.currency', 'orders.reporting_currency', 'rates.rate') }} as effective_rate,
+        {{ effective_rate(
+            'orders.currency', 'orders.reporting_currency', 'rates.rate'
+        ) }} as effective_rate,
         orders.order_date as rate_date,
         case
+            when orders.currency = 'XXX' then null
             when orders.currency = orders.reporting_currency then 'identity'
             else rates.source
         end as rate_source
@@ -73,7 +76,9 @@ select
     lines.rate_date,
     lines.rate_source,
     lines.effective_rate is null as is_rate_missing,
-    cast(round(lines.net_amount * lines.effective_rate, 2) as decimal(18, 2)) as reporting_net_amount,
+    cast(
+        round(lines.net_amount * lines.effective_rate, 2) as decimal(18, 2)
+    ) as reporting_net_amount,
     lines.known_at
 from priced_lines as lines
 left join products

@@ -1,8 +1,5 @@
 with members as (
-    select distinct
-        source_system,
-        customer_id
-    from {{ ref('dim_customer') }}
+    select * from {{ ref('dim_customer_current') }}
     where customer_key not in ('-1', '-2')
 ),
 
@@ -21,7 +18,7 @@ order_revenues as (
         source_system,
         order_id,
         sum(reporting_net_amount) as net_amount,
-        max(case when is_rate_missing then 1 else 0 end) as lines_without_rate
+        bool_or(is_rate_missing) as has_missing_rate
     from {{ ref('fact_sales') }}
     group by source_system, order_id
 ),
@@ -30,7 +27,8 @@ order_refunds as (
     select
         source_system,
         order_id,
-        sum(reporting_net_amount) as refunded_amount
+        sum(reporting_net_amount) as refunded_amount,
+        bool_or(is_rate_missing) as has_missing_rate
     from {{ ref('fact_refunds') }}
     group by source_system, order_id
 ),
@@ -41,8 +39,11 @@ purchases as (
         customers.customer_id,
         max(orders.order_date) as last_order_date,
         count(*) as order_count,
-        sum(revenues.net_amount - coalesce(refunds.refunded_amount, 0)) as net_revenue_amount,
-        max(revenues.lines_without_rate) = 1 as has_missing_rate
+        coalesce(
+            sum(revenues.net_amount - coalesce(refunds.refunded_amount, 0)), 0
+        ) as net_revenue_amount,
+        bool_or(revenues.has_missing_rate or coalesce(refunds.has_missing_rate, false))
+            as has_missing_rate
     from {{ ref('fact_orders') }} as orders
     inner join {{ ref('dim_customer') }} as customers
         on orders.customer_key = customers.customer_key
@@ -57,43 +58,22 @@ purchases as (
     group by orders.source_system, customers.customer_id
 ),
 
-frequency_shares as (
-    select
-        source_system,
-        max(customer_count) > 0.4 * sum(customer_count) as is_concentrated
-    from (
-        select
-            source_system,
-            order_count,
-            count(*) as customer_count
-        from purchases
-        group by source_system, order_count
-    ) as frequencies
-    group by source_system
-),
-
 ranked as (
     select
-        purchases.*,
-        as_of_dates.as_of_date,
-        as_of_dates.reporting_currency,
-        frequency_shares.is_concentrated,
-        {{ days_between('purchases.last_order_date', 'as_of_dates.as_of_date') }} as recency_days,
-        count(*) over (partition by purchases.source_system) as buyer_count,
-        rank() over (
-            partition by purchases.source_system order by purchases.last_order_date
-        ) as recency_rank,
-        rank() over (
-            partition by purchases.source_system order by purchases.order_count
-        ) as frequency_rank,
-        rank() over (
-            partition by purchases.source_system order by coalesce(purchases.net_revenue_amount, 0)
-        ) as monetary_rank
+        *,
+        count(*) over (partition by source_system) as buyer_count,
+        count(*) over (partition by source_system, order_count) as peer_count,
+        rank() over (partition by source_system order by last_order_date) as recency_rank,
+        rank() over (partition by source_system order by order_count) as frequency_rank,
+        rank() over (partition by source_system order by net_revenue_amount) as monetary_rank
     from purchases
-    inner join as_of_dates
-        on purchases.source_system = as_of_dates.source_system
-    inner join frequency_shares
-        on purchases.source_system = frequency_shares.source_system
+),
+
+judged as (
+    select
+        *,
+        max(peer_count) over (partition by source_system) > 0.4 * buyer_count as is_concentrated
+    from ranked
 ),
 
 scored as (
@@ -107,14 +87,14 @@ scored as (
             else {{ quintile('frequency_rank', 'buyer_count') }}
         end as frequency_score,
         {{ quintile('monetary_rank', 'buyer_count') }} as monetary_score
-    from ranked
+    from judged
 )
 
 select
     members.source_system,
     members.customer_id,
     as_of_dates.as_of_date,
-    cast(scored.recency_days as integer) as recency_days,
+    {{ days_between('scored.last_order_date', 'as_of_dates.as_of_date') }} as recency_days,
     cast(coalesce(scored.order_count, 0) as integer) as frequency,
     cast(coalesce(scored.net_revenue_amount, 0) as decimal(18, 2)) as monetary_amount,
     as_of_dates.reporting_currency as currency,

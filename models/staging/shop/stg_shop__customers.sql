@@ -1,7 +1,7 @@
 with accepted as (
     select
         *,
-        {{ first_matching('addresses', "element.is_default = 'true'") }} as default_address
+        {{ first_matching('addresses', "element['is_default'] = 'true'") }} as default_address
     from {{ ref('base_shop__customers') }}
     where _status = 'accepted'
 ),
@@ -21,10 +21,10 @@ renamed as (
         coalesce(marketing_consent_granted, false) as has_marketing_consent,
         marketing_consent_granted_at as marketing_consent_at,
 
-        trim(default_address.postal_code) as postal_code,
-        {{ normalised_place('default_address.city') }} as city,
-        upper(trim(default_address.state)) as state,
-        upper(trim(default_address.country)) as country_code,
+        trim(default_address['postal_code']) as postal_code,
+        {{ normalised_place("default_address['city']") }} as city,
+        upper(trim(default_address['state'])) as state,
+        upper(trim(default_address['country'])) as country_code,
 
         created_at,
         updated_at,

@@ -10,7 +10,13 @@ renamed as (
         nullif(lower(trim(channel_id)), '') as channel_id,
         device_id_token as device_hash,
 
-        lower(trim(order_status)) as order_status,
+        case
+            when lower(order_status) in (
+                'placed', 'paid', 'shipped', 'delivered', 'returned', 'cancelled'
+            ) then lower(order_status)
+            when lower(order_status) = 'canceled' then 'cancelled'
+            else 'unknown'
+        end as order_status,
 
         ordered_at as placed_at,
         cancelled_at,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from orchestration.cli import app
@@ -18,6 +19,8 @@ SALES = "sale_id,amount\n1,2\nbad\n"
 def run(toy: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("STOREHOUSE_HOME", str(toy.home.root))
     monkeypatch.setenv("STOREHOUSE_PROJECT_DIR", str(tmp_path / "project"))
+    # The command's own console is bound to the stream of the process; this one can be caught.
+    monkeypatch.setattr("orchestration.cli.console", Console(soft_wrap=True, highlight=False))
 
     def invoke(*arguments: str | Path) -> Result:
         result = CliRunner().invoke(app, [str(argument) for argument in arguments])

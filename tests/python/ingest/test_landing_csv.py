@@ -307,6 +307,12 @@ REFUSED: list[tuple[str, str, bytes, str]] = [
         "A quote opened in the record on line 2 does not close properly within 1000 bytes.",
     ),
     (
+        "a broken quote behind more than the limit",
+        "sales.csv",
+        b'sale_id,amount,remark\n1,2,"' + b"x\n" * 600 + b'"y\n2,3,b\n',
+        "A quote opened in the record on line 2 does not close properly within 1000 bytes.",
+    ),
+    (
         "no such entity",
         "salesmen.csv",
         b"sale_id\n1\n",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ingest.landing import stream
+from ingest.landing.field_scan import RecordScanner, State
 from ingest.landing.read_csv import read_csv
 
 RELAXED = settings(
@@ -146,6 +148,46 @@ def test_any_text_gives_what_the_oracle_reads(
         assert [line for line, _ in rejects] == [
             line for line, fields in records if len(fields) != len(HEADER)
         ]
+
+
+# Cells by the book, quoted or plain, and plain ones with quotes in the middle.
+CELLS = st.one_of(
+    st.text(st.sampled_from('a,"\n'), max_size=5).map(
+        lambda text: '"' + text.replace('"', '""') + '"'
+    ),
+    st.sampled_from(["", "ab", 'a"b', 'a""']),
+)
+
+
+@given(
+    record=st.lists(CELLS, min_size=1, max_size=4).map(",".join).filter(bool),
+    line_end=st.sampled_from(["", "\n", '\nnext,"line"\n']),
+    cuts=st.lists(st.integers(0, 30), max_size=6),
+    most_fields=st.sampled_from([1, 1000]),
+)
+def test_scanner_finds_the_end_of_the_record_wherever_it_is_cut(
+    record: str, line_end: str, cuts: list[int], most_fields: int
+) -> None:
+    text = (record + line_end).encode()
+    whole = oracle(text.decode())
+    scanner = RecordScanner(",", most_fields)
+    end = None
+    cuts = [0, *sorted(cut for cut in cuts if cut < len(text)), len(text)]
+    for start, stop in itertools.pairwise(cuts):
+        if (found := scanner.feed(text[start:stop])) is not None:
+            end = start + found
+            break
+    assert whole and not scanner.broken
+    _, fields = whole[0]
+    if end is None:
+        assert line_end == ""
+        assert scanner.state is not State.QUOTED
+        return
+    assert text[:end].decode() == record + "\n"
+    assert scanner.line_ends == record.count("\n") + 1
+    if fields and len(fields) <= most_fields:
+        assert scanner.fields == len(fields)
+        assert scanner.longest[1] == max(map(len, fields))
 
 
 @RELAXED

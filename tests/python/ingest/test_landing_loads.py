@@ -205,6 +205,16 @@ class TestVolumeGuard:
         assert toy.land("people_20240101.json", people(2)).status == "landed"
         assert toy.land("people_20240105.json", people(1)).status == "landed"
 
+    def test_lost_keys_are_refused_however_many_rows_there_are(self, toy: Any) -> None:
+        toy.land("people_20240101.json", people(10))
+        repeated = toy.land("people_20240102.json", json.dumps([{"person_id": "0"}] * 10))
+        assert repeated.status == "refused"
+        assert "has 1 of the 10 keys of 2024-01-01T00:00:00Z" in repeated.message
+        respelt = json.dumps([{"person_id": f"x{number}"} for number in range(10)])
+        assert toy.land("people_20240102.json", respelt).status == "refused"
+        padded = json.dumps([{"person_id": f" {number} "} for number in range(10)])
+        assert toy.land("people_20240102.json", padded).status == "landed"
+
     def test_other_kinds_are_not_guarded(self, toy: Any) -> None:
         toy.land("sales_20240101.csv", "sale_id\n" + "1\n" * 10)
         assert toy.land("sales_20240102.csv", "sale_id\n1\n").status == "landed"

@@ -1,0 +1,58 @@
+"""The tables are a function of what was landed: not of when, how often or in which order."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from ingest.home import Home
+from tests.python.conftest import run_storehouse
+from tests.python.warehouse.dbt_runs import business_tables, dbt_build, land
+
+
+def loads_of(home: Home) -> list[list[Path]]:
+    """The files of the demo but events, by extract time, oldest first."""
+    by_time: dict[str, list[Path]] = {}
+    for file in sorted((home.extracts / "shop").iterdir()):
+        if not file.name.startswith("events") and file.suffix in {".csv", ".json", ".ndjson"}:
+            stamp = file.stem.rsplit("_", 1)[-1]
+            by_time.setdefault(stamp, []).append(file)
+    return [by_time[stamp] for stamp in sorted(by_time) if stamp.endswith("Z")]
+
+
+def with_key_of(demo: Home, root: Path) -> Home:
+    """An empty home with the demo's key, so that tokens compare."""
+    home = Home(root)
+    shutil.copytree(demo.secrets, home.secrets)
+    return home
+
+
+def test_a_second_run_changes_no_table(demo_copy: Home) -> None:
+    before = business_tables(demo_copy.warehouse_file)
+    done = run_storehouse(demo_copy, "run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert business_tables(demo_copy.warehouse_file) == before
+    assert sum(record.rows for record in before.values()) > 10_000
+
+
+def test_bare_dbt_build_after_three_loads_equals_the_run(demo_home: Home, tmp_path: Path) -> None:
+    home = with_key_of(demo_home, tmp_path / "home")
+    loads = loads_of(demo_home)
+    assert len(loads) == 3
+    land(home, [file for load in loads for file in load])
+    dbt_build(home)
+    assert business_tables(home.warehouse_file) == business_tables(demo_home.warehouse_file)
+
+
+def test_loads_out_of_order_with_a_build_between_equal_the_run(
+    demo_home: Home, tmp_path: Path
+) -> None:
+    """The last load first, snapshots taken, then the two before it, the newer one first."""
+    home = with_key_of(demo_home, tmp_path / "home")
+    first, second, third = loads_of(demo_home)
+    land(home, third)
+    dbt_build(home)
+    land(home, second)
+    land(home, first)
+    dbt_build(home)
+    assert business_tables(home.warehouse_file) == business_tables(demo_home.warehouse_file)
