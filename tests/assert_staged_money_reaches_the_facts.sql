@@ -6,7 +6,7 @@ with ranked_lines as (
         row_number() over (
             partition by order_id, line_number
             order by updated_at desc, strpos('IUD', op) desc, _content_hash desc
-        ) as position
+        ) as recency_rank
     from {{ ref('stg_shop__order_items') }}
 ),
 
@@ -16,7 +16,7 @@ ranked_payments as (
         row_number() over (
             partition by payment_id
             order by updated_at desc, strpos('IUD', op) desc, _content_hash desc
-        ) as position
+        ) as recency_rank
     from {{ ref('stg_shop__payments') }}
 ),
 
@@ -24,14 +24,18 @@ staged_rows as (
     select
         'olist' as source_system,
         'sales' as fact,
-        max_by(unit_price, (coalesce(_extracted_at, timestamp '1900-01-01'), _content_hash)) as amount
+        max_by(
+            unit_price, (coalesce(_extracted_at, timestamp '1900-01-01'), _content_hash)
+        ) as amount
     from {{ ref('stg_olist__order_items') }}
     group by order_id, line_number
     union all
     select
         'olist' as source_system,
         'payments' as fact,
-        max_by(amount, (coalesce(_extracted_at, timestamp '1900-01-01'), _content_hash)) as amount
+        max_by(
+            amount, (coalesce(_extracted_at, timestamp '1900-01-01'), _content_hash)
+        ) as amount
     from {{ ref('stg_olist__order_payments') }}
     group by payment_id
     union all
@@ -40,14 +44,14 @@ staged_rows as (
         'sales' as fact,
         quantity * unit_price as amount
     from ranked_lines
-    where position = 1 and op <> 'D'
+    where recency_rank = 1 and op <> 'D'
     union all
     select
         'shop' as source_system,
         'payments' as fact,
         amount
     from ranked_payments
-    where position = 1 and op <> 'D'
+    where recency_rank = 1 and op <> 'D'
 ),
 
 fact_rows as (

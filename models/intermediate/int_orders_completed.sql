@@ -76,7 +76,8 @@ inferred_orders as (
             else 'XXX'
         end as currency,
         null as stated_total_amount,
-        {{ setting_of('mentions.source_system', 'reporting_currency', 'XXX') }} as reporting_currency,
+        {{ setting_of('mentions.source_system', 'reporting_currency', 'XXX') }}
+            as reporting_currency,
         {{ setting_of('mentions.source_system', 'time_zone', 'UTC') }} as time_zone,
         min(mentions.known_at) as known_at
     from mentions

@@ -1,10 +1,5 @@
-with shop_changes as (
+with shop_states as (
     select * from {{ ref('stg_shop__orders') }}
-),
-
--- A withdrawal may name the key alone: the order keeps the attributes of its last state.
-shop_states as (
-    select * from shop_changes
     where op <> 'D'
 ),
 
@@ -13,7 +8,7 @@ shop_latest as (
 ),
 
 shop_last_changes as (
-    {{ latest_rows('shop_changes', ['order_id']) }}
+    {{ latest_rows(ref('stg_shop__orders'), ['order_id']) }}
 ),
 
 shop_parcels as (

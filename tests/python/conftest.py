@@ -59,7 +59,7 @@ def storehouse() -> Callable[..., subprocess.CompletedProcess[str]]:
 
 @pytest.fixture(scope="session")
 def demo_run(tmp_path_factory: pytest.TempPathFactory) -> DemoRun:
-    """The demo, simulated, landed, built, scored and published once a session. Read-only."""
+    """The demo, simulated, landed, built, scored and published once for all tests. Read-only."""
     home = Home(tmp_path_factory.mktemp("demo") / "home")
     output = ""
     for args in (["simulate", "--scale", "demo"], ["run"]):

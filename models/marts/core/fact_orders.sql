@@ -17,50 +17,12 @@ line_totals as (
     group by source_system, order_id
 ),
 
-payment_totals as (
-    select
-        source_system,
-        order_id,
-        currency,
-        cast(sum(amount) as decimal(18, 2)) as captured_amount
-    from {{ ref('int_payments_unioned') }}
-    where payment_status in ('captured', 'refunded', 'chargeback')
-    group by source_system, order_id, currency
-),
-
-refund_totals as (
-    select
-        source_system,
-        order_id,
-        currency,
-        min(refunded_at) as refunded_at,
-        cast(sum(amount) as decimal(18, 2)) as refunded_amount
-    from {{ ref('int_refunds_unioned') }}
-    group by source_system, order_id, currency
-),
-
--- Amounts of two currencies are never added: money in another one than the order's is a flag.
-other_currencies as (
-    select distinct
-        money.source_system,
-        money.order_id
-    from (
-        select source_system, order_id, currency from payment_totals
-        union all
-        select source_system, order_id, currency from refund_totals
-    ) as money
-    inner join orders
-        on money.source_system = orders.source_system
-        and money.order_id = orders.order_id
-        and money.currency <> orders.currency
-),
-
 joined as (
     select
         orders.*,
         coalesce(customers.customer_key, '-1') as customer_key,
-        refunds.refunded_at,
-        other_currencies.order_id is not null as has_other_currency,
+        settled.refunded_at,
+        coalesce(settled.has_other_currency, false) as has_other_currency,
         coalesce(lines.line_count, 0) as line_count,
         coalesce(lines.unit_count, 0) as unit_count,
         coalesce(lines.gross_amount, 0) as gross_amount,
@@ -68,8 +30,8 @@ joined as (
         coalesce(lines.net_amount, 0) as net_amount,
         coalesce(lines.tax_amount, 0) as tax_amount,
         coalesce(lines.shipping_amount, 0) as shipping_amount,
-        coalesce(payments.captured_amount, 0) as captured_amount,
-        coalesce(refunds.refunded_amount, 0) as refunded_amount
+        coalesce(settled.captured_amount, 0) as captured_amount,
+        coalesce(settled.refunded_amount, 0) as refunded_amount
     from orders
     left join {{ ref('dim_customer') }} as customers
         on orders.source_system = customers.source_system
@@ -79,17 +41,9 @@ joined as (
     left join line_totals as lines
         on orders.source_system = lines.source_system
         and orders.order_id = lines.order_id
-    left join payment_totals as payments
-        on orders.source_system = payments.source_system
-        and orders.order_id = payments.order_id
-        and orders.currency = payments.currency
-    left join refund_totals as refunds
-        on orders.source_system = refunds.source_system
-        and orders.order_id = refunds.order_id
-        and orders.currency = refunds.currency
-    left join other_currencies
-        on orders.source_system = other_currencies.source_system
-        and orders.order_id = other_currencies.order_id
+    left join {{ ref('int_order_money_summed') }} as settled
+        on orders.source_system = settled.source_system
+        and orders.order_id = settled.order_id
 )
 
 select
