@@ -16,6 +16,7 @@ import duckdb
 
 from ingest.errors import StorehouseError
 from ingest.home import Home
+from ingest.landing.sink import fsync_path
 from orchestration.lib.build_state import read_build_state, reasons_not_to_publish
 from orchestration.lib.database import plain_errors
 from orchestration.lib.project import PROJECT_DIR, PUBLISHED_SCHEMAS, published_models
@@ -113,13 +114,13 @@ def _replace_served(
             raise NotPublished(["The working file was changed while it was copied."])
         with plain_errors(temporary):
             record = _strip_and_stamp(temporary, home, publish_id, tables)
-        _fsync(temporary)
+        fsync_path(temporary)
         _keep_version(temporary, versions, record)
         # Left by somebody who wrote to the served file; beside the new one it breaks opening.
         _wal(home.published_file).unlink(missing_ok=True)
         temporary.replace(home.published_file)
         served = True
-        _fsync(home.published)
+        fsync_path(home.published)
     finally:
         temporary.unlink(missing_ok=True)
         _wal(temporary).unlink(missing_ok=True)
@@ -275,11 +276,3 @@ def _drop_old_versions(versions: Path, served: str) -> None:
     others = sorted(path.stem for path in versions.glob("*.duckdb") if path.stem != served)
     for publish_id in others[: 1 - VERSIONS_KEPT]:
         _forget_version(versions, publish_id)
-
-
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

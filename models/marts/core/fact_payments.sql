@@ -1,6 +1,8 @@
 with payments as (
     select
         payments.*,
+        orders.customer_id,
+        coalesce(payments.paid_at, orders.placed_at) as happened_at,
         coalesce(
             orders.time_zone, {{ setting_of('payments.source_system', 'time_zone', 'UTC') }}
         ) as time_zone
@@ -8,10 +10,6 @@ with payments as (
     left join {{ ref('int_orders_completed') }} as orders
         on payments.source_system = orders.source_system
         and payments.order_id = orders.order_id
-),
-
-orders as (
-    select * from {{ ref('int_orders_completed') }}
 ),
 
 customers as (
@@ -27,7 +25,7 @@ select
         when payments.payment_method_id is null then '-1'
         else {{ surrogate_key(['payments.payment_method_id']) }}
     end as payment_method_key,
-    {{ milestone_key('payments.paid_at', "payments.time_zone") }} as paid_date_key,
+    {{ milestone_key('payments.paid_at', 'payments.time_zone') }} as paid_date_key,
     payments.payment_status,
     payments.payment_status in ('captured', 'refunded', 'chargeback') as is_captured,
     payments.paid_at,
@@ -43,11 +41,8 @@ select
     payments.amount,
     payments.known_at
 from payments
-left join orders
-    on payments.source_system = orders.source_system
-    and payments.order_id = orders.order_id
 left join customers
-    on orders.source_system = customers.source_system
-    and orders.customer_id = customers.customer_id
-    and coalesce(payments.paid_at, orders.placed_at) >= customers.valid_from
-    and coalesce(payments.paid_at, orders.placed_at) < customers.valid_to
+    on payments.source_system = customers.source_system
+    and payments.customer_id = customers.customer_id
+    and payments.happened_at >= customers.valid_from
+    and payments.happened_at < customers.valid_to

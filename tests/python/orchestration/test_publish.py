@@ -157,7 +157,7 @@ STEPS: Mapping[str, Callable[[pytest.MonkeyPatch], None]] = {
     "copy": lambda patch: patch.setattr(shutil, "copyfile", fail),
     "strip": lambda patch: patch.setattr(publishing, "_strip_and_stamp", fail),
     "hash": lambda patch: patch.setattr(publishing, "table_records", fail),
-    "flush": lambda patch: patch.setattr(publishing, "_fsync", fail),
+    "flush": lambda patch: patch.setattr(publishing, "fsync_path", fail),
     "keep the version": lambda patch: patch.setattr(publishing, "_keep_version", fail),
     "write the version's record": lambda patch: patch.setattr(Path, "write_text", fail),
     "rename": lambda patch: patch.setattr(Path, "replace", fail),
@@ -179,7 +179,7 @@ def test_a_full_disk_at_any_step_changes_nothing(
     assert publish(working.home, working.manifest).publish_id
 
 
-KILLED_AT = ["_strip_and_stamp", "_fsync", "_keep_version", "_drop_old_versions"]
+KILLED_AT = ["_strip_and_stamp", "fsync_path", "_keep_version", "_drop_old_versions"]
 
 
 @pytest.mark.parametrize("step", KILLED_AT)
