@@ -162,13 +162,17 @@
 {#- One reason per leaf that has text its type cannot hold; the value itself stays in the raw
     content. -#}
 {% macro cast_reasons(column, zone) -%}
-    {%- set leaves = [] if is_list(column) else contract_leaves(column) -%}
-    {%- for leaf in leaves if leaf.data_type != 'varchar' and not leaf.is_pii %},
+    {%- for leaf in contract_leaves(column) if leaf.data_type != 'varchar' and not leaf.is_pii -%}
+        {%- set value = "element['" ~ leaf.field ~ "']" if is_list(column) else leaf.value -%}
+        {%- set is_unreadable = cleaned(value) ~ " is not null and ("
+            ~ typed_value(value, leaf.data_type, zone) ~ ") is null" -%},
                 case
-                    when
-                        {{ cleaned(leaf.value) }} is not null
-                        and ({{ typed_value(leaf.value, leaf.data_type, zone) }}) is null
-                        then '{{ leaf.name }}: not a {{ leaf.data_type }}'
+                    {%- if is_list(column) %}
+                    when {{ first_matching(column.name, is_unreadable) }} is not null
+                    {%- else %}
+                    when {{ is_unreadable }}
+                    {%- endif %}
+                        then '{{ leaf.name }}: not of type {{ leaf.data_type }}'
                 end
     {%- endfor %}
 {%- endmacro %}

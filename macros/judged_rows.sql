@@ -106,17 +106,18 @@
             {%- endfor %}
             _extracted_at
         from ruled
-        where {{ "_reasons_found is null and not _is_duplicate" if has_conflicts else "false" }}
+        where {{ "_reasons_found is null" if has_conflicts else "false" }}
         group by all
-        having count(*) > 1
+        having count(distinct _content_hash) > 1
     ),
 
     judged as (
         select
             ruled.*,
             case
+                when {{ in_conflict }} then 'quarantined'
                 when ruled._is_duplicate then 'duplicate'
-                when ruled._reasons_found is not null or {{ in_conflict }} then 'quarantined'
+                when ruled._reasons_found is not null then 'quarantined'
                 else 'accepted'
             end as _status
         from ruled

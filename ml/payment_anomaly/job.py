@@ -42,7 +42,7 @@ def score(warehouse_file: Path, out_dir: Path) -> ScoreReport:
     """Scores every payment of `features.payment_features` and replaces the scores in `out_dir`.
 
     The file has one row per payment with the columns of SCHEMA; it is replaced by rename, so a
-    reader sees the old scores or the new ones. Raises UnknownRule, and duckdb.Error when the
+    reader sees the old scores or the new ones. Raises UnknownRuleError, and duckdb.Error when the
     warehouse cannot be read.
     """
     read_at = _now()

@@ -11,7 +11,7 @@ import polars as pl
 NO_TIME = datetime(1, 1, 1)
 
 
-class UnknownRule(ValueError):
+class UnknownRuleError(ValueError):
     """The seed names a rule that no code implements, or leaves out a parameter it needs."""
 
     def __init__(self, message: str, remedy: str) -> None:
@@ -32,10 +32,10 @@ class Rule:
     account_age_days: int | None = None
 
     def number(self, name: str) -> float:
-        """The parameter of that name; raises UnknownRule when the seed leaves it empty."""
+        """The parameter of that name; raises UnknownRuleError when the seed leaves it empty."""
         value = getattr(self, name)
         if value is None:
-            raise UnknownRule(
+            raise UnknownRuleError(
                 f"Rule {self.rule_id} of seeds/payment_rules.csv needs {name}, which is empty.",
                 "Fill it in, then `storehouse run`.",
             )
@@ -58,7 +58,7 @@ def apply_rules(
     fire no rule; no rule looks at payments later than the one it judges. `levels` maps each risk
     level to its least points.
 
-    Raises UnknownRule.
+    Raises UnknownRuleError.
     """
     # Windows need a time: payments without one share a moment before all others, and fire no
     # rule that counts.
@@ -118,7 +118,7 @@ def _condition(rule: Rule, payments: pl.DataFrame) -> pl.Expr:
         case "amount_outlier":
             is_far = pl.col("z_score").abs() > rule.number("threshold")
             return is_far.fill_null(False) | (pl.col("z_reason") == "constant_baseline")
-    raise UnknownRule(
+    raise UnknownRuleError(
         f"seeds/payment_rules.csv names the rule {rule.rule_id}, which no code implements.",
         "Remove the line, or write the rule in ml/payment_anomaly/rules.py.",
     )

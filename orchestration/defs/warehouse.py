@@ -21,7 +21,6 @@ from orchestration.lib.progress import reporter
 from orchestration.lib.project import dbt_project, use_home
 from orchestration.lib.translator import StorehouseTranslator
 
-ON_SCORES = "source:scores+"
 STOP_SECONDS = 30
 
 
@@ -41,7 +40,7 @@ def dbt_asset_groups() -> list[AssetsDefinition]:
         manifest=project.manifest_path,
         project=project,
         name="warehouse",
-        exclude=ON_SCORES,
+        selector="warehouse",
         dagster_dbt_translator=StorehouseTranslator(),
         pool="warehouse",
     )
@@ -52,7 +51,7 @@ def dbt_asset_groups() -> list[AssetsDefinition]:
         manifest=project.manifest_path,
         project=project,
         name="insights",
-        select=ON_SCORES,
+        selector="insights",
         dagster_dbt_translator=StorehouseTranslator(),
         pool="warehouse",
     )

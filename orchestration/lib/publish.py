@@ -26,7 +26,7 @@ MOST_REASONS = 20
 _BOOKKEEPING = {("ops", "node_results")}  # what the macros write, not a model
 
 
-class NotPublished(StorehouseError):
+class PublishRefusedError(StorehouseError):
     """The working file is not fit to be published; `reasons` says why."""
 
     def __init__(self, reasons: list[str]) -> None:
@@ -71,18 +71,18 @@ class PublishRecord:
 def publish(home: Home, manifest: Mapping[str, Any], *, check: bool = True) -> PublishRecord:
     """Publishes the working file and returns the record of it.
 
-    Raises NotPublished when a public table is missing, stale or failed its tests, StorehouseError
-    when a file cannot be read or written; then the served file is as it was. Call it while holding
-    the warehouse lock.
+    Raises PublishRefusedError when a public table is missing, stale or failed its tests,
+    StorehouseError when a file cannot be read or written; then the served file is as it was. Call
+    it while holding the warehouse lock.
     """
     if not home.warehouse_file.exists():
-        raise NotPublished([f"There is no working file {home.warehouse_file}."])
+        raise PublishRefusedError([f"There is no working file {home.warehouse_file}."])
     models = published_models(manifest)
     with plain_errors(home.warehouse_file), duckdb.connect(str(home.warehouse_file)) as connection:
         if check:
             state = read_build_state(home, connection)
             if reasons := reasons_not_to_publish(manifest, state, models):
-                raise NotPublished(reasons)
+                raise PublishRefusedError(reasons)
         connection.execute("checkpoint")
         checked = _identity(home.warehouse_file)
     tables = {(node["schema"], node["alias"]) for node in models} | _BOOKKEEPING
@@ -111,7 +111,7 @@ def _replace_served(
     try:
         shutil.copyfile(home.warehouse_file, temporary)
         if _identity(home.warehouse_file) != checked:
-            raise NotPublished(["The working file was changed while it was copied."])
+            raise PublishRefusedError(["The working file was changed while it was copied."])
         with plain_errors(temporary):
             record = _strip_and_stamp(temporary, home, publish_id, tables)
         fsync_path(temporary)

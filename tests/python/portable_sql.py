@@ -170,7 +170,7 @@ class _Relation(SimpleNamespace):
         return str(self.identifier)
 
 
-class _Returned(Exception):
+class _Returned(Exception):  # noqa: N818 - how a macro returns, no error
     def __init__(self, value: Any) -> None:
         self.value = value
 

@@ -1,6 +1,19 @@
-with lines as (
+with sales as (
     select * from {{ ref('fact_sales') }}
-    where is_valid_order
+),
+
+customers as (
+    select * from {{ ref('dim_customer') }}
+),
+
+valid_lines as (
+    select
+        sales.*,
+        case when customers.customer_key not in ('-1', '-2') then customers.customer_id
+        end as customer_id
+    from sales
+    left join customers on sales.customer_key = customers.customer_key
+    where sales.is_valid_order
 )
 
 select
@@ -12,7 +25,7 @@ select
     count(distinct order_id) as order_count,
     count(*) as line_count,
     cast(sum(quantity) as bigint) as unit_count,
-    count(distinct customer_key) as customer_count,
+    count(distinct customer_id) as customer_count,
     cast(sum(gross_amount) as decimal(18, 2)) as gross_amount,
     cast(sum(discount_amount) as decimal(18, 2)) as discount_amount,
     cast(sum(net_amount) as decimal(18, 2)) as net_amount,
@@ -20,7 +33,7 @@ select
     cast(sum(shipping_amount) as decimal(18, 2)) as shipping_amount,
     cast(sum(reporting_net_amount) as decimal(18, 2)) as reporting_net_amount,
     count(*) filter (where is_rate_missing) as lines_without_rate
-from lines
+from valid_lines
 group by
     source_system,
     order_date_key,

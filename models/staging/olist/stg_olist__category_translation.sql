@@ -5,8 +5,8 @@ with accepted as (
 
 renamed as (
     select
-        lower(trim(product_category_name)) as category_in_portuguese,
-        lower(trim(product_category_name_english)) as category_in_english,
+        lower(product_category_name) as category_in_portuguese,
+        lower(product_category_name_english) as category_in_english,
 
         _content_hash,
         _load_id,

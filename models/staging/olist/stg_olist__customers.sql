@@ -8,9 +8,9 @@ renamed as (
         customer_id as customer_reference,
         customer_unique_id as customer_id,
 
-        trim(customer_zip_code_prefix) as postal_code,
+        customer_zip_code_prefix as postal_code,
         {{ normalised_place('customer_city') }} as city,
-        upper(trim(customer_state)) as state,
+        upper(customer_state) as state,
         'BR' as country_code,
 
         _content_hash,

@@ -5,9 +5,9 @@ with accepted as (
 
 renamed as (
     select
-        trim(geolocation_zip_code_prefix) as postal_code,
+        geolocation_zip_code_prefix as postal_code,
         {{ normalised_place('geolocation_city') }} as city,
-        upper(trim(geolocation_state)) as state,
+        upper(geolocation_state) as state,
         'BR' as country_code,
 
         geolocation_lat as latitude,

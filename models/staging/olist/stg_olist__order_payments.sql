@@ -8,7 +8,7 @@ renamed as (
         order_id,
         payment_sequential,
         order_id || '-' || cast(payment_sequential as varchar) as payment_id,
-        lower(trim(payment_type)) as payment_method_id,
+        lower(payment_type) as payment_method_id,
 
         payment_value as amount,
         payment_installments as installments,

@@ -8,7 +8,7 @@ renamed as (
         order_id,
         customer_id as customer_reference,
 
-        case lower(trim(order_status))
+        case lower(order_status)
             when 'created' then 'placed'
             when 'approved' then 'paid'
             when 'invoiced' then 'processing'

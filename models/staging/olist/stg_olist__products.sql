@@ -7,7 +7,7 @@ renamed as (
     select
         product_id,
 
-        nullif(lower(trim(product_category_name)), '') as category_in_portuguese,
+        lower(product_category_name) as category_in_portuguese,
 
         product_name_lenght as name_length,
         product_description_lenght as description_length,

@@ -7,9 +7,9 @@ renamed as (
     select
         seller_id,
 
-        trim(seller_zip_code_prefix) as postal_code,
+        seller_zip_code_prefix as postal_code,
         {{ normalised_place('seller_city') }} as city,
-        upper(trim(seller_state)) as state,
+        upper(seller_state) as state,
         'BR' as country_code,
 
         _content_hash,

@@ -8,7 +8,7 @@ renamed as (
         campaign_id,
         customer_id,
 
-        lower(trim(arm)) as arm,
+        lower(arm) as arm,
 
         assigned_at,
         exposed_at,

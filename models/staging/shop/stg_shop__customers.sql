@@ -1,7 +1,8 @@
 with accepted as (
     select
         *,
-        {{ first_matching('addresses', "element['is_default'] = 'true'") }} as default_address
+        {{ first_matching('addresses', typed_value("element['is_default']", 'boolean', 'UTC')) }}
+            as default_address
     from {{ ref('base_shop__customers') }}
     where _status = 'accepted'
 ),
@@ -16,15 +17,15 @@ renamed as (
         contact_phone_masked as phone_masked,
 
         birth_year,
-        upper(trim(gender)) as gender,
-        lower(trim(loyalty_tier)) as loyalty_tier,
+        upper(gender) as gender,
+        lower(loyalty_tier) as loyalty_tier,
         coalesce(marketing_consent_granted, false) as has_marketing_consent,
         marketing_consent_granted_at as marketing_consent_at,
 
-        trim(default_address['postal_code']) as postal_code,
+        {{ cleaned("default_address['postal_code']") }} as postal_code,
         {{ normalised_place("default_address['city']") }} as city,
-        upper(trim(default_address['state'])) as state,
-        upper(trim(default_address['country'])) as country_code,
+        upper({{ cleaned("default_address['state']") }}) as state,
+        upper({{ cleaned("default_address['country']") }}) as country_code,
 
         created_at,
         updated_at,

@@ -7,10 +7,10 @@ renamed as (
     select
         spend_date,
         campaign_id,
-        lower(trim(channel_id)) as channel_id,
+        lower(channel_id) as channel_id,
 
         amount,
-        upper(trim(currency)) as currency,
+        upper(currency) as currency,
         impressions,
         clicks,
 

@@ -7,8 +7,8 @@ renamed as (
     select
         order_id,
         line_number,
-        nullif(trim(product_id), '') as product_id,
-        nullif(trim(promotion_id), '') as promotion_id,
+        product_id,
+        promotion_id,
 
         quantity,
         unit_price,
@@ -16,7 +16,7 @@ renamed as (
         tax_amount,
         shipping_amount,
 
-        upper(trim(op)) as op,
+        op,
         updated_at,
 
         _content_hash,

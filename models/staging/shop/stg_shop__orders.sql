@@ -6,8 +6,8 @@ with accepted as (
 renamed as (
     select
         order_id,
-        nullif(trim(customer_id), '') as customer_id,
-        nullif(lower(trim(channel_id)), '') as channel_id,
+        customer_id,
+        lower(channel_id) as channel_id,
         device_id_token as device_hash,
 
         case
@@ -22,15 +22,15 @@ renamed as (
         cancelled_at,
         promised_at,
 
-        trim(ship_to_postal_code) as postal_code,
+        ship_to_postal_code as postal_code,
         {{ normalised_place('ship_to_city') }} as city,
-        upper(trim(ship_to_state)) as state,
-        upper(trim(ship_to_country)) as country_code,
+        upper(ship_to_state) as state,
+        upper(ship_to_country) as country_code,
 
-        upper(trim(currency)) as currency,
+        upper(currency) as currency,
         order_total as stated_total_amount,
 
-        upper(trim(op)) as op,
+        op,
         updated_at,
 
         _content_hash,

@@ -7,24 +7,24 @@ renamed as (
     select
         payment_id,
         order_id,
-        lower(trim(payment_method)) as payment_method_id,
+        lower(payment_method) as payment_method_id,
         card_token,
         device_id_token as device_hash,
         payer_email_token as payer_email_hash,
 
-        lower(trim(payment_status)) as payment_status,
-        upper(trim(gateway_issuer_country)) as issuer_country_code,
-        upper(trim(gateway_ip_country)) as network_country_code,
+        lower(payment_status) as payment_status,
+        upper(gateway_issuer_country) as issuer_country_code,
+        upper(gateway_ip_country) as network_country_code,
         gateway_provider,
         gateway_response_code,
         gateway_risk_score,
         installments,
 
         amount,
-        upper(trim(currency)) as currency,
+        upper(currency) as currency,
 
         paid_at,
-        upper(trim(op)) as op,
+        op,
         updated_at,
 
         _content_hash,

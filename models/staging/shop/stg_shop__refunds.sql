@@ -8,16 +8,16 @@ renamed as (
         refund_id,
         order_id,
         line_number,
-        nullif(trim(payment_id), '') as payment_id,
+        payment_id,
 
-        lower(trim(reason)) as reason,
+        lower(reason) as reason,
         coalesce(is_restocked, false) as is_restocked,
         quantity,
         amount,
-        upper(trim(currency)) as currency,
+        upper(currency) as currency,
 
         refunded_at,
-        upper(trim(op)) as op,
+        op,
         updated_at,
 
         _content_hash,

@@ -8,13 +8,13 @@ renamed as (
         shipment_id,
         order_id,
 
-        lower(trim(carrier)) as carrier,
+        lower(carrier) as carrier,
         shipping_cost as shipping_cost_amount,
-        upper(trim(currency)) as currency,
+        upper(currency) as currency,
 
         shipped_at,
         delivered_at,
-        upper(trim(op)) as op,
+        op,
         updated_at,
 
         _content_hash,

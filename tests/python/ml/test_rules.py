@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from payments import NOON, SCHEMA, frame, minutes
 
-from ml.payment_anomaly import Rule, UnknownRule, apply_rules
+from ml.payment_anomaly import Rule, UnknownRuleError, apply_rules
 
 SEEDS = Path(__file__).resolve().parents[3] / "seeds"
 LEVELS = {"LOW": 0, "MEDIUM": 20, "HIGH": 45, "CRITICAL": 70}
@@ -253,7 +253,7 @@ def test_no_payments_are_no_rows() -> None:
 
 
 def test_an_unknown_rule_is_named() -> None:
-    with pytest.raises(UnknownRule, match=r"names the rule full_moon, which no code implements"):
+    with pytest.raises(UnknownRuleError, match=r"rule full_moon, which no code implements"):
         apply_rules(frame([{}]), [Rule("full_moon", 10)], LEVELS)
 
 
@@ -276,7 +276,7 @@ NEEDED = {
 )
 def test_a_missing_parameter_is_named(name: str, parameter: str) -> None:
     rule = Rule(**{**asdict(RULES[name]), parameter: None})
-    with pytest.raises(UnknownRule, match=f"Rule {name} of .* needs {parameter}, which is empty"):
+    with pytest.raises(UnknownRuleError, match=f"Rule {name} of .* {parameter}, which is empty"):
         apply_rules(frame([{}]), [rule], LEVELS)
 
 

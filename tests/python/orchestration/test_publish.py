@@ -18,7 +18,7 @@ from small_project import SmallProject, minute, write_loads
 from ingest.errors import LockedError, StorehouseError
 from ingest.home import Home
 from orchestration.lib import publish as publishing
-from orchestration.lib.publish import NotPublished, publish, read_publish_record
+from orchestration.lib.publish import PublishRefusedError, publish, read_publish_record
 
 
 def query(file: Path, sql: str) -> list[tuple[Any, ...]]:
@@ -110,7 +110,7 @@ def test_stale_tables_are_refused_and_nothing_changes(working: SmallProject) -> 
     publish(working.home, working.manifest)
     before = everything_in(working.home.published)
     write_loads(working.home, received_at=minute(60))
-    with pytest.raises(NotPublished) as refusal:
+    with pytest.raises(PublishRefusedError) as refusal:
         publish(working.home, working.manifest)
     assert "stg_orders is older than the latest load of shop.orders." in refusal.value.reasons
     assert "  - stg_orders is older than the latest load of shop.orders." in str(refusal.value)
@@ -118,13 +118,13 @@ def test_stale_tables_are_refused_and_nothing_changes(working: SmallProject) -> 
 
 
 def test_a_home_without_working_file_is_refused(small: SmallProject) -> None:
-    with pytest.raises(NotPublished, match="no working file"):
+    with pytest.raises(PublishRefusedError, match="no working file"):
         publish(small.home, small.manifest)
     assert not small.home.published.exists()
 
 
 def test_a_long_list_of_reasons_is_cut(working: SmallProject) -> None:
-    refusal = NotPublished([f"{number} is stale." for number in range(25)])
+    refusal = PublishRefusedError([f"{number} is stale." for number in range(25)])
     assert "  - and 5 more" in str(refusal)
     assert len(str(refusal).splitlines()) == 23
 
@@ -242,7 +242,7 @@ def test_a_file_written_to_while_it_is_copied_is_not_published(
             connection.execute("update core.fact_orders set amount = 0")
 
     monkeypatch.setattr(shutil, "copyfile", copy_and_write)
-    with pytest.raises(NotPublished, match="changed while it was copied"):
+    with pytest.raises(PublishRefusedError, match="changed while it was copied"):
         publish(working.home, working.manifest)
     assert everything_in(working.home.published) == before
 
