@@ -140,7 +140,7 @@
             when not {{ matches(text, type_pattern(data_type)) }} then null
             when {{ matches(text, '[:][0-9.]+(Z|[+-][0-9]{2}(:?[0-9]{2})?)$') }}
                 then cast(try_cast({{ text }} as timestamptz) as timestamp)
-            else {{ to_utc("try_cast(" ~ text ~ " as timestamp)", zone) }}
+            else {{ to_utc("try_cast(" ~ text ~ " as timestamp)", "'" ~ zone ~ "'") }}
         end
     {%- elif data_type == 'timestamp' -%}
         case

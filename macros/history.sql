@@ -14,6 +14,13 @@
         group by extracted_at
     ),
 
+    present_keys as (
+        select distinct
+            {{ key }},
+            _extracted_at
+        from {{ presence }}
+    ),
+
     sightings as (
         select
             presence.{{ key }},
@@ -25,7 +32,7 @@
             lead(numbered_extracts.extract_number) over (
                 partition by presence.{{ key }} order by numbered_extracts.extract_number
             ) as next_extract_number
-        from (select distinct {{ key }}, _extracted_at from {{ presence }}) as presence
+        from present_keys as presence
         inner join numbered_extracts
             on presence._extracted_at = numbered_extracts.extracted_at
     ),
@@ -60,7 +67,7 @@
         select
             *,
             row_number() over key_in_time = 1 as is_first,
-            coalesce(lag(returned_at) over key_in_time, timestamp '1900-01-01 00:00:00')
+            coalesce(lag(returned_at) over key_in_time, {{ first_instant() }})
             < returned_at as is_return,
             {{ struct_hash('attributes') }}
             <> lag({{ struct_hash('attributes') }}) over key_in_time as is_changed,
@@ -193,7 +200,7 @@
             valid_at as valid_from,
             coalesce(
                 lead(valid_at) over (partition by {{ key_columns }} order by valid_at),
-                timestamp '9999-12-31 00:00:00'
+                {{ open_end() }}
             ) as valid_to,
             lead(valid_at) over (
                 partition by {{ key_columns }} order by valid_at

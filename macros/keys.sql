@@ -23,28 +23,6 @@
     )
 {%- endmacro %}
 
-{#- The latest row of each key in a staging relation; ties by operation and content, never by
-    load. -#}
-{% macro latest_rows(relation, key, has_operations=true) -%}
-    select * from (
-        select
-            *,
-            row_number() over (
-                partition by {{ key | join(', ') }}
-                order by
-                    {% if has_operations -%}
-                    updated_at desc,
-                    case op when 'I' then 0 when 'U' then 1 else 2 end desc,
-                    {% else -%}
-                    _extracted_at desc nulls last,
-                    {% endif -%}
-                    _content_hash desc
-            ) as recency
-        from {{ relation }}
-    ) as ranked
-    where recency = 1
-{%- endmacro %}
-
 {#- The key of a place in dim_geography out of the four columns that name it; -1 where the country
     is unknown. -#}
 {% macro geography_key(prefix='') -%}
@@ -56,24 +34,16 @@
     end
 {%- endmacro %}
 
-{#- A moment that every current version covers: for facts whose own time is unknown. -#}
-{% macro end_of_time() -%}
-    timestamp '9999-12-30 00:00:00'
+{#- The date key of a milestone in the business zone. Where it has no time: -1, unknown, if it is
+    due, else -2, not reached. -#}
+{% macro milestone_key(timestamp, zone, is_due='false') -%}
+    {{ date_key(
+        "cast(" ~ to_local(timestamp, zone) ~ " as date)",
+        missing="case when " ~ is_due ~ " then -1 else -2 end",
+    ) }}
 {%- endmacro %}
 
-{#- The date key of a milestone in the business zone: -2 while it has not been reached. -#}
-{% macro milestone_key(timestamp, zone) -%}
-    {{ date_key("cast(" ~ to_local(timestamp, zone) ~ " as date)", missing=-2) }}
-{%- endmacro %}
-
-{#- The rate between two currencies: 1 within one, null where a currency (XXX) or the stored rate
-    is unknown. -#}
-{% macro effective_rate(currency, reporting_currency, stored_rate) -%}
-    cast(
-        case
-            when {{ currency }} = 'XXX' then null
-            when {{ currency }} = {{ reporting_currency }} then 1
-            else {{ stored_rate }}
-        end as decimal(18, 6)
-    )
+{#- The two members that every dimension has. -#}
+{% macro special_members() -%}
+    (values ('-1', 'Unknown'), ('-2', 'Not applicable')) as special (member_key, meaning)
 {%- endmacro %}

@@ -2,7 +2,7 @@
     machine. -#}
 {% macro duckdb__snapshot_get_time() -%}
     (
-        select coalesce(max(extracted_at), timestamp '1900-01-01 00:00:00')
+        select coalesce(max(extracted_at), {{ first_instant() }})
         from {{ ref('stg_landing__loads') }}
         where load_kind = 'full'
     )
@@ -10,7 +10,8 @@
 
 {#- After a snapshot: where it differs from the history of all landed loads (first build, several
     new versions of a key, loads out of order), its table is replaced by that history in dbt's own
-    columns. -#}
+    columns. `loads` is not used: naming it there is how dbt learns that the snapshot reads it, in
+    duckdb__snapshot_get_time. -#}
 {% macro restore_history(versions, loads, key) -%}
     {%- if execute -%}
         {%- set columns = adapter.get_columns_in_relation(versions) | map(attribute='name')

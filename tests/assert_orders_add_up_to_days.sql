@@ -5,7 +5,10 @@ with orders as (
         order_date_key,
         currency,
         count(*) as order_count,
+        sum(line_count) as line_count,
+        sum(unit_count) as unit_count,
         sum(gross_amount) as gross_amount,
+        sum(discount_amount) as discount_amount,
         sum(net_amount) as net_amount,
         sum(tax_amount) as tax_amount,
         sum(shipping_amount) as shipping_amount
@@ -27,7 +30,10 @@ full outer join orders
     and days.currency = orders.currency
 where
     days.order_count is distinct from orders.order_count
+    or days.line_count is distinct from orders.line_count
+    or days.unit_count is distinct from orders.unit_count
     or days.gross_amount is distinct from orders.gross_amount
+    or days.discount_amount is distinct from orders.discount_amount
     or days.net_amount is distinct from orders.net_amount
     or days.tax_amount is distinct from orders.tax_amount
     or days.shipping_amount is distinct from orders.shipping_amount

@@ -30,7 +30,7 @@
 {%- endmacro %}
 
 {% macro to_utc(expression, zone) -%}
-    cast(timezone('{{ zone }}', {{ expression }}) as timestamp)
+    cast(timezone({{ zone }}, {{ expression }}) as timestamp)
 {%- endmacro %}
 
 {% macro to_local(expression, zone) -%}

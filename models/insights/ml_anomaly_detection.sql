@@ -4,26 +4,30 @@ with payments as (
 
 scores as (
     select * from {{ source('scores', 'payment_anomaly') }}
+),
+
+judged_payments as (
+    select
+        payments.source_system,
+        payments.payment_id,
+        payments.order_id,
+        payments.payment_date,
+        payments.payment_method_id,
+        payments.payment_status,
+        payments.currency,
+        payments.amount,
+        scores.payment_id is not null as is_scored,
+        scores.z_score,
+        scores.z_baseline,
+        scores.z_baseline_size,
+        scores.z_reason,
+        coalesce(scores.fired_rules, '') as fired_rules,
+        coalesce(scores.points, 0) as points,
+        coalesce(scores.risk_level, 'NOT_SCORED') as risk_level
+    from payments
+    left join scores
+        on payments.source_system = scores.source_system
+        and payments.payment_id = scores.payment_id
 )
 
-select
-    payments.source_system,
-    payments.payment_id,
-    payments.order_id,
-    payments.payment_date,
-    payments.payment_method_id,
-    payments.payment_status,
-    payments.currency,
-    payments.amount,
-    scores.payment_id is not null as is_scored,
-    scores.z_score,
-    scores.z_baseline,
-    scores.z_baseline_size,
-    scores.z_reason,
-    coalesce(scores.fired_rules, '') as fired_rules,
-    coalesce(scores.points, 0) as points,
-    coalesce(scores.risk_level, 'NOT_SCORED') as risk_level
-from payments
-left join scores
-    on payments.source_system = scores.source_system
-    and payments.payment_id = scores.payment_id
+select * from judged_payments

@@ -67,7 +67,7 @@ olist_customers as (
 olist_addresses as (
     select
         customers.customer_id,
-        coalesce(orders.placed_at, timestamp '1900-01-01 00:00:00') as valid_at,
+        coalesce(orders.placed_at, {{ first_instant() }}) as valid_at,
         {{ struct_of(attributes) }} as attributes
     from olist_customers as customers
     left join latest_olist_orders as orders

@@ -15,6 +15,7 @@ lines as (
         line_number,
         product_id,
         cast(null as varchar) as seller_id,
+        true as is_own_sale,
         promotion_id,
         quantity,
         unit_price,
@@ -32,6 +33,7 @@ lines as (
         line_number,
         product_id,
         seller_id,
+        false as is_own_sale,
         cast(null as varchar) as promotion_id,
         1 as quantity,
         unit_price,
@@ -41,22 +43,27 @@ lines as (
         cast(null as timestamp) as changed_at,
         known_at
     from olist_latest
+),
+
+valued_lines as (
+    select
+        source_system,
+        order_id,
+        line_number,
+        product_id,
+        seller_id,
+        is_own_sale,
+        promotion_id,
+        quantity,
+        unit_price,
+        cast(unit_price * quantity as decimal(18, 2)) as gross_amount,
+        cast(discount_amount as decimal(18, 2)) as discount_amount,
+        cast(unit_price * quantity - discount_amount as decimal(18, 2)) as net_amount,
+        cast(tax_amount as decimal(18, 2)) as tax_amount,
+        cast(shipping_amount as decimal(18, 2)) as shipping_amount,
+        changed_at,
+        known_at
+    from lines
 )
 
-select
-    source_system,
-    order_id,
-    line_number,
-    product_id,
-    seller_id,
-    promotion_id,
-    quantity,
-    unit_price,
-    cast(unit_price * quantity as decimal(18, 2)) as gross_amount,
-    cast(discount_amount as decimal(18, 2)) as discount_amount,
-    cast(unit_price * quantity - discount_amount as decimal(18, 2)) as net_amount,
-    cast(tax_amount as decimal(18, 2)) as tax_amount,
-    cast(shipping_amount as decimal(18, 2)) as shipping_amount,
-    changed_at,
-    known_at
-from lines
+select * from valued_lines

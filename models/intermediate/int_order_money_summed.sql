@@ -2,7 +2,7 @@ with orders as (
     select * from {{ ref('int_orders_completed') }}
 ),
 
-moved as (
+money_movements as (
     select
         source_system,
         order_id,
@@ -11,7 +11,7 @@ moved as (
         0 as refunded_amount,
         cast(null as timestamp) as refunded_at
     from {{ ref('int_payments_unioned') }}
-    where payment_status in ('captured', 'refunded', 'chargeback')
+    where is_captured
     union all
     select
         source_system,
@@ -21,24 +21,28 @@ moved as (
         amount as refunded_amount,
         refunded_at
     from {{ ref('int_refunds_unioned') }}
-)
+),
 
 -- Amounts of two currencies are never added: money in another one than the order's is a flag.
-select
-    orders.source_system,
-    orders.order_id,
-    cast(
-        sum(case when moved.currency = orders.currency then moved.captured_amount else 0 end)
-        as decimal(18, 2)
-    ) as captured_amount,
-    cast(
-        sum(case when moved.currency = orders.currency then moved.refunded_amount else 0 end)
-        as decimal(18, 2)
-    ) as refunded_amount,
-    min(moved.refunded_at) as refunded_at,
-    max(case when moved.currency <> orders.currency then 1 else 0 end) = 1 as has_other_currency
-from orders
-inner join moved
-    on orders.source_system = moved.source_system
-    and orders.order_id = moved.order_id
-group by orders.source_system, orders.order_id
+money_of_orders as (
+    select
+        orders.source_system,
+        orders.order_id,
+        cast(
+            sum(case when moved.currency = orders.currency then moved.captured_amount else 0 end)
+            as decimal(18, 2)
+        ) as captured_amount,
+        cast(
+            sum(case when moved.currency = orders.currency then moved.refunded_amount else 0 end)
+            as decimal(18, 2)
+        ) as refunded_amount,
+        min(moved.refunded_at) as refunded_at,
+        max(case when moved.currency <> orders.currency then 1 else 0 end) = 1 as has_other_currency
+    from orders
+    inner join money_movements as moved
+        on orders.source_system = moved.source_system
+        and orders.order_id = moved.order_id
+    group by orders.source_system, orders.order_id
+)
+
+select * from money_of_orders

@@ -86,8 +86,12 @@ inferred_orders as (
         and mentions.order_id = known_orders.order_id
     where known_orders.order_id is null and mentions.order_id is not null
     group by mentions.source_system, mentions.order_id
+),
+
+orders as (
+    select * from known_orders
+    union all
+    select * from inferred_orders
 )
 
-select * from known_orders
-union all
-select * from inferred_orders
+select * from orders

@@ -11,31 +11,9 @@ shop_last_changes as (
     {{ latest_rows(ref('stg_shop__orders'), ['order_id']) }}
 ),
 
-shop_parcels as (
-    {{ latest_rows(ref('stg_shop__shipments'), ['shipment_id']) }}
-),
-
-shop_shipments as (
-    select
-        order_id,
-        min(shipped_at) as shipped_at,
-        case when count(*) = count(delivered_at) then max(delivered_at) end as delivered_at
-    from shop_parcels
-    where op <> 'D'
-    group by order_id
-),
-
-shop_payments as (
-    {{ latest_rows(ref('stg_shop__payments'), ['payment_id']) }}
-),
-
-shop_first_payments as (
-    select
-        order_id,
-        min(paid_at) as paid_at
-    from shop_payments
-    where op <> 'D' and payment_status in ('captured', 'refunded', 'chargeback')
-    group by order_id
+shop_milestones as (
+    select * from {{ ref('int_order_milestones_summed') }}
+    where source_system = 'shop'
 ),
 
 shop_orders as (
@@ -48,9 +26,9 @@ shop_orders as (
         orders.order_status,
         last_changes.op = 'D' as is_deleted,
         orders.placed_at,
-        payments.paid_at,
-        shipments.shipped_at,
-        shipments.delivered_at,
+        milestones.paid_at,
+        milestones.shipped_at,
+        milestones.delivered_at,
         orders.cancelled_at,
         orders.promised_at,
         orders.postal_code,
@@ -65,10 +43,8 @@ shop_orders as (
     from shop_latest as orders
     inner join shop_last_changes as last_changes
         on orders.order_id = last_changes.order_id
-    left join shop_first_payments as payments
-        on orders.order_id = payments.order_id
-    left join shop_shipments as shipments
-        on orders.order_id = shipments.order_id
+    left join shop_milestones as milestones
+        on orders.order_id = milestones.order_id
 ),
 
 olist_latest as (
@@ -112,9 +88,13 @@ orders as (
     select * from shop_orders
     union all
     select * from olist_orders
+),
+
+dated_orders as (
+    select
+        *,
+        cast({{ to_local('placed_at', 'time_zone') }} as date) as order_date
+    from orders
 )
 
-select
-    *,
-    cast({{ to_local('placed_at', 'time_zone') }} as date) as order_date
-from orders
+select * from dated_orders

@@ -40,35 +40,37 @@ olist_translations as (
     ) }}
 ),
 
+described_olist_products as (
+    select
+        olist_products.product_id,
+        cast(null as varchar) as sku,
+        cast(null as varchar) as product_name,
+        coalesce(
+            translations.category_in_english, olist_products.category_in_portuguese
+        ) as category,
+        cast(null as varchar) as brand,
+        cast(null as varchar) as color,
+        cast(null as varchar) as size,
+        cast(null as varchar) as material,
+        olist_products.weight_g,
+        cast(null as decimal(18, 2)) as list_price_amount,
+        cast(null as varchar) as list_price_currency,
+        cast(null as decimal(18, 2)) as cost_amount,
+        cast(null as varchar) as cost_currency,
+        cast(null as varchar) as supplier_id,
+        cast(null as varchar) as supplier_name,
+        cast(null as integer) as supplier_lead_time_days,
+        cast(null as timestamp) as launched_at
+    from olist_products
+    left join olist_translations as translations
+        on olist_products.category_in_portuguese = translations.category_in_portuguese
+),
+
 olist_states as (
     select
         product_id,
         {{ struct_of(attributes) }} as attributes
-    from (
-        select
-            olist_products.product_id,
-            cast(null as varchar) as sku,
-            cast(null as varchar) as product_name,
-            coalesce(
-                translations.category_in_english, olist_products.category_in_portuguese
-            ) as category,
-            cast(null as varchar) as brand,
-            cast(null as varchar) as color,
-            cast(null as varchar) as size,
-            cast(null as varchar) as material,
-            olist_products.weight_g,
-            cast(null as decimal(18, 2)) as list_price_amount,
-            cast(null as varchar) as list_price_currency,
-            cast(null as decimal(18, 2)) as cost_amount,
-            cast(null as varchar) as cost_currency,
-            cast(null as varchar) as supplier_id,
-            cast(null as varchar) as supplier_name,
-            cast(null as integer) as supplier_lead_time_days,
-            cast(null as timestamp) as launched_at
-        from olist_products
-        left join olist_translations as translations
-            on olist_products.category_in_portuguese = translations.category_in_portuguese
-    ) as described_products
+    from described_olist_products
 ),
 
 all_changes as (
@@ -83,7 +85,7 @@ all_changes as (
     select
         'olist' as source_system,
         product_id,
-        timestamp '1900-01-01 00:00:00' as valid_at,
+        {{ first_instant() }} as valid_at,
         false as is_deleted,
         attributes
     from olist_states

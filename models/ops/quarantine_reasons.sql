@@ -20,16 +20,20 @@ rejected_lines as (
     from {{ ref('stg_landing__rejects') }}
 ),
 
-refused as (
+refused_rows as (
     select * from quarantined_rows
     union all
     select * from rejected_lines
+),
+
+reason_counts as (
+    select
+        source_system,
+        entity,
+        reasons,
+        count(*) as row_count
+    from refused_rows
+    group by source_system, entity, reasons
 )
 
-select
-    source_system,
-    entity,
-    reasons,
-    count(*) as row_count
-from refused
-group by source_system, entity, reasons
+select * from reason_counts

@@ -1,19 +1,24 @@
 with history as (
     select
         *,
-        min(dbt_valid_from) over (partition by source_system, customer_id) as first_valid_from
+        case
+            when
+                dbt_valid_from
+                = min(dbt_valid_from) over (partition by source_system, customer_id)
+                then {{ first_instant() }}
+            else dbt_valid_from
+        end as starts_at
     from {{ ref('snap_customers') }}
 ),
 
 versions as (
     select
+        {{ surrogate_key(['source_system', 'customer_id', 'starts_at']) }} as customer_key,
         source_system,
         customer_id,
-        case
-            when dbt_valid_from = first_valid_from then timestamp '1900-01-01 00:00:00'
-            else dbt_valid_from
-        end as valid_from,
+        starts_at as valid_from,
         dbt_valid_to as valid_to,
+        dbt_valid_to = {{ open_end() }} as is_current,
         dbt_is_deleted = 'True' as is_deleted,
         false as is_inferred,
         email_hash,
@@ -33,7 +38,7 @@ versions as (
     from history
 ),
 
-referenced as (
+referenced_customers as (
     select distinct
         source_system,
         customer_id
@@ -46,37 +51,33 @@ placeholders as (
         referenced.source_system,
         referenced.customer_id,
         {{ surrogate_key([
-            'referenced.source_system',
-            'referenced.customer_id',
-            "timestamp '1900-01-01 00:00:00'",
+            'referenced.source_system', 'referenced.customer_id', first_instant()
         ]) }} as customer_key,
+        'Unknown' as meaning,
         true as is_inferred
-    from referenced
+    from referenced_customers as referenced
     left join history
         on referenced.source_system = history.source_system
         and referenced.customer_id = history.customer_id
     where history.customer_id is null
     union all
-    select special_members.*
-    from (
-        values
-        ('unknown', '-1', '-1', false),
-        ('not applicable', '-2', '-2', false)
-    ) as special_members (source_system, customer_id, customer_key, is_inferred)
+    select
+        lower(special.meaning) as source_system,
+        special.member_key as customer_id,
+        special.member_key as customer_key,
+        special.meaning,
+        false as is_inferred
+    from {{ special_members() }}
 ),
 
-members as (
-    select
-        {{ surrogate_key(['source_system', 'customer_id', 'valid_from']) }} as customer_key,
-        *
-    from versions
-    union all
+described_placeholders as (
     select
         customer_key,
         source_system,
         customer_id,
-        timestamp '1900-01-01 00:00:00' as valid_from,
-        timestamp '9999-12-31 00:00:00' as valid_to,
+        {{ first_instant() }} as valid_from,
+        {{ open_end() }} as valid_to,
+        true as is_current,
         false as is_deleted,
         is_inferred,
         null as email_hash,
@@ -84,19 +85,22 @@ members as (
         null as phone_hash,
         null as phone_masked,
         null as birth_year,
-        'Unknown' as gender,
-        'Unknown' as loyalty_tier,
+        meaning as gender,
+        meaning as loyalty_tier,
         false as has_marketing_consent,
         null as marketing_consent_at,
-        'Unknown' as postal_code,
-        'Unknown' as city,
-        'Unknown' as state,
-        'Unknown' as country_code,
+        meaning as postal_code,
+        meaning as city,
+        meaning as state,
+        meaning as country_code,
         null as source_created_at
     from placeholders
+),
+
+members as (
+    select * from versions
+    union all
+    select * from described_placeholders
 )
 
-select
-    *,
-    valid_to = timestamp '9999-12-31 00:00:00' as is_current
-from members
+select * from members

@@ -16,7 +16,7 @@ with business_dates as (
     select snapshot_date from {{ ref('int_stock_unioned') }}
 ),
 
-covered as (
+covered_dates as (
     select
         coalesce(
             min(business_date),
@@ -36,7 +36,7 @@ bounds as (
             date_trunc('year', last_date + interval {{ var('forecast_horizon_days') }} day)
             + interval 1 year - interval 1 day as date
         ) as last_date
-    from covered
+    from covered_dates
 ),
 
 spine as (
@@ -63,36 +63,54 @@ dates as (
     from spine
     left join holidays
         on spine.date_day = holidays.holiday_date
+),
+
+calendar as (
+    select
+        {{ date_key('date_day') }} as date_key,
+        date_day,
+        cast(extract(year from date_day) as integer) as year_number,
+        cast(extract(quarter from date_day) as integer) as quarter_number,
+        cast(extract(month from date_day) as integer) as month_number,
+        cast(extract(day from date_day) as integer) as day_of_month,
+        cast(date_trunc('month', date_day) as date) as month_start_date,
+        cast({{ iso_year('date_day') }} as integer) as iso_year,
+        cast({{ iso_week('date_day') }} as integer) as iso_week,
+        cast({{ iso_weekday('date_day') }} as integer) as iso_weekday,
+        {{ iso_weekday('date_day') }} >= 6 as is_weekend,
+        cast(fiscal_year as integer) as fiscal_year,
+        cast(floor(fiscal_month_index / 3) + 1 as integer) as fiscal_quarter,
+        cast(fiscal_month_index + 1 as integer) as fiscal_month,
+        holiday_country_codes is not null as is_holiday,
+        holiday_country_codes
+    from dates
+),
+
+special_members as (
+    select
+        cast(special.member_key as integer) as date_key,
+        null as date_day,
+        null as year_number,
+        null as quarter_number,
+        null as month_number,
+        null as day_of_month,
+        null as month_start_date,
+        null as iso_year,
+        null as iso_week,
+        null as iso_weekday,
+        false as is_weekend,
+        null as fiscal_year,
+        null as fiscal_quarter,
+        null as fiscal_month,
+        false as is_holiday,
+        null as holiday_country_codes
+    from {{ special_members() }}
+),
+
+members as (
+    select * from calendar
+    union all
+    select * from special_members
 )
 
-select
-    {{ date_key('date_day') }} as date_key,
-    date_day,
-    cast(extract(year from date_day) as integer) as year_number,
-    cast(extract(quarter from date_day) as integer) as quarter_number,
-    cast(extract(month from date_day) as integer) as month_number,
-    cast(extract(day from date_day) as integer) as day_of_month,
-    cast(date_trunc('month', date_day) as date) as month_start_date,
-    cast({{ iso_year('date_day') }} as integer) as iso_year,
-    cast({{ iso_week('date_day') }} as integer) as iso_week,
-    cast({{ iso_weekday('date_day') }} as integer) as iso_weekday,
-    {{ iso_weekday('date_day') }} >= 6 as is_weekend,
-    cast(fiscal_year as integer) as fiscal_year,
-    cast(floor(fiscal_month_index / 3) + 1 as integer) as fiscal_quarter,
-    cast(fiscal_month_index + 1 as integer) as fiscal_month,
-    holiday_country_codes is not null as is_holiday,
-    holiday_country_codes
-from dates
-union all
-select special_members.*
-from (
-    values
-    (
-        -1, null, null, null, null, null, null, null,
-        null, null, false, null, null, null, false, null
-    ),
-    (
-        -2, null, null, null, null, null, null, null,
-        null, null, false, null, null, null, false, null
-    )
-) as special_members
+select * from members

@@ -1,19 +1,24 @@
 with history as (
     select
         *,
-        min(dbt_valid_from) over (partition by source_system, product_id) as first_valid_from
+        case
+            when
+                dbt_valid_from
+                = min(dbt_valid_from) over (partition by source_system, product_id)
+                then {{ first_instant() }}
+            else dbt_valid_from
+        end as starts_at
     from {{ ref('snap_products') }}
 ),
 
 versions as (
     select
+        {{ surrogate_key(['source_system', 'product_id', 'starts_at']) }} as product_key,
         source_system,
         product_id,
-        case
-            when dbt_valid_from = first_valid_from then timestamp '1900-01-01 00:00:00'
-            else dbt_valid_from
-        end as valid_from,
+        starts_at as valid_from,
         dbt_valid_to as valid_to,
+        dbt_valid_to = {{ open_end() }} as is_current,
         dbt_is_deleted = 'True' as is_deleted,
         false as is_inferred,
         sku,
@@ -35,7 +40,7 @@ versions as (
     from history
 ),
 
-referenced as (
+referenced_products as (
     select
         source_system,
         product_id
@@ -53,59 +58,58 @@ placeholders as (
         referenced.source_system,
         referenced.product_id,
         {{ surrogate_key([
-            'referenced.source_system',
-            'referenced.product_id',
-            "timestamp '1900-01-01 00:00:00'",
+            'referenced.source_system', 'referenced.product_id', first_instant()
         ]) }} as product_key,
+        'Unknown' as meaning,
         true as is_inferred
-    from referenced
+    from referenced_products as referenced
     left join history
         on referenced.source_system = history.source_system
         and referenced.product_id = history.product_id
     where history.product_id is null
     union all
-    select special_members.*
-    from (
-        values
-        ('unknown', '-1', '-1', false),
-        ('not applicable', '-2', '-2', false)
-    ) as special_members (source_system, product_id, product_key, is_inferred)
+    select
+        lower(special.meaning) as source_system,
+        special.member_key as product_id,
+        special.member_key as product_key,
+        special.meaning,
+        false as is_inferred
+    from {{ special_members() }}
 ),
 
-members as (
-    select
-        {{ surrogate_key(['source_system', 'product_id', 'valid_from']) }} as product_key,
-        *
-    from versions
-    union all
+described_placeholders as (
     select
         product_key,
         source_system,
         product_id,
-        timestamp '1900-01-01 00:00:00' as valid_from,
-        timestamp '9999-12-31 00:00:00' as valid_to,
+        {{ first_instant() }} as valid_from,
+        {{ open_end() }} as valid_to,
+        true as is_current,
         false as is_deleted,
         is_inferred,
-        'Unknown' as sku,
-        'Unknown' as product_name,
-        'Unknown' as category,
-        'Unknown' as brand,
-        'Unknown' as color,
-        'Unknown' as size,
-        'Unknown' as material,
+        meaning as sku,
+        meaning as product_name,
+        meaning as category,
+        meaning as brand,
+        meaning as color,
+        meaning as size,
+        meaning as material,
         null as weight_g,
         null as list_price_amount,
         null as list_price_currency,
         null as cost_amount,
         null as cost_currency,
-        'Unknown' as supplier_id,
-        'Unknown' as supplier_name,
+        meaning as supplier_id,
+        meaning as supplier_name,
         null as supplier_lead_time_days,
         null as launched_at
     from placeholders
+),
+
+members as (
+    select * from versions
+    union all
+    select * from described_placeholders
 )
 
-select
-    *,
-    valid_to = timestamp '9999-12-31 00:00:00' as is_current
-from members
+select * from members

@@ -1,42 +1,51 @@
-with declared as (
+with declared_promotions as (
     select * from {{ ref('promotions') }}
 ),
 
-undeclared as (
+undeclared_promotions as (
     select distinct lines.promotion_id
     from {{ ref('int_order_lines_unioned') }} as lines
-    left join declared
-        on lines.promotion_id = declared.promotion_id
-    where lines.promotion_id is not null and declared.promotion_id is null
+    left join declared_promotions
+        on lines.promotion_id = declared_promotions.promotion_id
+    where lines.promotion_id is not null and declared_promotions.promotion_id is null
+),
+
+members as (
+    select
+        {{ surrogate_key(['promotion_id']) }} as promotion_key,
+        promotion_id,
+        promotion_name,
+        discount_type,
+        cast(discount_share as decimal(9, 6)) as discount_share,
+        starts_on,
+        ends_on,
+        category,
+        false as is_inferred
+    from declared_promotions
+    union all
+    select
+        {{ surrogate_key(['promotion_id']) }} as promotion_key,
+        promotion_id,
+        'Unknown' as promotion_name,
+        'unknown' as discount_type,
+        null as discount_share,
+        null as starts_on,
+        null as ends_on,
+        null as category,
+        true as is_inferred
+    from undeclared_promotions
+    union all
+    select
+        special.member_key as promotion_key,
+        special.member_key as promotion_id,
+        special.meaning as promotion_name,
+        lower(special.meaning) as discount_type,
+        null as discount_share,
+        null as starts_on,
+        null as ends_on,
+        null as category,
+        false as is_inferred
+    from {{ special_members() }}
 )
 
-select
-    {{ surrogate_key(['promotion_id']) }} as promotion_key,
-    promotion_id,
-    promotion_name,
-    discount_type,
-    cast(discount_share as decimal(9, 6)) as discount_share,
-    starts_on,
-    ends_on,
-    category,
-    false as is_inferred
-from declared
-union all
-select
-    {{ surrogate_key(['promotion_id']) }} as promotion_key,
-    promotion_id,
-    'Unknown' as promotion_name,
-    'unknown' as discount_type,
-    null as discount_share,
-    null as starts_on,
-    null as ends_on,
-    null as category,
-    true as is_inferred
-from undeclared
-union all
-select special_members.*
-from (
-    values
-    ('-1', '-1', 'Unknown', 'unknown', null, null, null, null, false),
-    ('-2', '-2', 'Not applicable', 'not applicable', null, null, null, null, false)
-) as special_members
+select * from members

@@ -14,11 +14,11 @@ lines as (
     select * from {{ ref('fact_sales') }}
 ),
 
-rates as (
-    select * from {{ ref('fx_rates') }}
+customers as (
+    select * from {{ ref('dim_customer') }}
 ),
 
-described as (
+refunds_of_orders as (
     select
         refunds.*,
         orders.customer_id,
@@ -31,6 +31,7 @@ described as (
             {{ setting_of('refunds.source_system', 'reporting_currency', 'XXX') }}
         ) as reporting_currency,
         lines.product_key,
+        lines.product_id,
         coalesce(order_totals.is_valid_order, false) as is_valid_order,
         coalesce(
             case
@@ -52,52 +53,61 @@ described as (
         and refunds.line_number = lines.line_number
 ),
 
-valued as (
+dated_refunds as (
     select
-        described.*,
-        cast(
-            round(described.amount * coalesce(described.net_share, 1), 2) as decimal(18, 2)
-        ) as net_amount,
-        {{ effective_rate(
-            'described.currency', 'described.reporting_currency', 'rates.rate'
-        ) }} as rate
-    from described
-    left join rates
-        on described.currency = rates.from_currency
-        and described.reporting_currency = rates.to_currency
-        and cast(
-            {{ to_local('described.refunded_at', 'described.time_zone') }} as date
-        ) = rates.rate_date
+        *,
+        cast({{ to_local('refunded_at', 'time_zone') }} as date) as refund_date,
+        cast(round(amount * coalesce(net_share, 1), 2) as decimal(18, 2)) as net_amount
+    from refunds_of_orders
+),
+
+rated_refunds as (
+    select
+        refunds.*,
+        {{ effective_rate('refunds.currency', 'refunds.reporting_currency') }} as rate,
+        {{ rate_source('refunds.currency', 'refunds.reporting_currency') }} as rate_source
+    from dated_refunds as refunds
+    {{ join_rates('refunds.currency', 'refunds.reporting_currency', 'refunds.refund_date') }}
+),
+
+keyed_refunds as (
+    select
+        refunds.source_system,
+        refunds.refund_id,
+        coalesce(refunds.order_id, '-1') as order_id,
+        coalesce(refunds.line_number, -2) as line_number,
+        coalesce(customers.customer_key, '-1') as customer_key,
+        coalesce(refunds.customer_id, '-1') as customer_id,
+        case
+            when refunds.line_number is null then '-2'
+            else coalesce(refunds.product_key, '-1')
+        end as product_key,
+        case
+            when refunds.line_number is null then '-2'
+            else coalesce(refunds.product_id, '-1')
+        end as product_id,
+        {{ date_key('refunds.refund_date') }} as refunded_date_key,
+        refunds.payment_id,
+        refunds.reason,
+        refunds.is_restocked,
+        refunds.is_valid_order,
+        refunds.refunded_at,
+        refunds.quantity,
+        refunds.currency,
+        refunds.amount,
+        refunds.net_amount,
+        refunds.reporting_currency,
+        refunds.rate,
+        case when refunds.rate is not null then refunds.refund_date end as rate_date,
+        refunds.rate_source,
+        refunds.rate is null as is_rate_missing,
+        {{ converted('refunds.net_amount', 'refunds.rate') }} as reporting_net_amount,
+        refunds.known_at
+    from rated_refunds as refunds
+    left join customers
+        on refunds.source_system = customers.source_system
+        and refunds.customer_id = customers.customer_id
+        and {{ is_valid_at('customers', 'refunds.happened_at') }}
 )
 
-select
-    valued.source_system,
-    valued.refund_id,
-    coalesce(valued.order_id, '-1') as order_id,
-    coalesce(valued.line_number, -2) as line_number,
-    coalesce(customers.customer_key, '-1') as customer_key,
-    case
-        when valued.line_number is null then '-2'
-        else coalesce(valued.product_key, '-1')
-    end as product_key,
-    {{ milestone_key('valued.refunded_at', 'valued.time_zone') }} as refunded_date_key,
-    valued.payment_id,
-    valued.reason,
-    valued.is_restocked,
-    valued.is_valid_order,
-    valued.refunded_at,
-    valued.quantity,
-    valued.currency,
-    valued.amount,
-    valued.net_amount,
-    valued.reporting_currency,
-    valued.rate,
-    valued.rate is null as is_rate_missing,
-    cast(round(valued.net_amount * valued.rate, 2) as decimal(18, 2)) as reporting_net_amount,
-    valued.known_at
-from valued
-left join {{ ref('dim_customer') }} as customers
-    on valued.source_system = customers.source_system
-    and valued.customer_id = customers.customer_id
-    and valued.happened_at >= customers.valid_from
-    and valued.happened_at < customers.valid_to
+select * from keyed_refunds

@@ -13,6 +13,7 @@ renamed as (
         payer_email_token as payer_email_hash,
 
         lower(payment_status) as payment_status,
+        lower(payment_status) in ('captured', 'refunded', 'chargeback') as is_captured,
         upper(gateway_issuer_country) as issuer_country_code,
         upper(gateway_ip_country) as network_country_code,
         gateway_provider,
