@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 help:  ## list the verbs
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/.installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"storehouse needs Python 3.11 to 3.13, this is {v[0]}.{v[1]}. Name another one: make PYTHON=python3.12 ...")'
@@ -23,7 +23,7 @@ setup: $(VENV)/.installed  ## install everything; write stubs, dbt packages and 
 	@storehouse admin prepare
 
 run: setup  ## the demo in one go: simulate where nothing was ever landed, then storehouse run
-	@storehouse admin is-empty && storehouse simulate --scale demo || true
+	@if storehouse admin is-empty; then storehouse simulate --scale demo; fi
 	@storehouse run
 
 test: setup  ## every test
@@ -35,13 +35,15 @@ lint: setup  ## ruff, mypy and sqlfluff
 	mypy
 	sqlfluff lint --processes 1 models tests snapshots
 
+# A home of its own for Dagster, so that schedules and sensors stay as they were switched.
 dev: setup  ## open the asset graph in Dagster
-	dagster dev
+	@mkdir -p .dagster && cp dagster.yaml .dagster/
+	DAGSTER_HOME=$(CURDIR)/.dagster dagster dev
 
 docs: setup  ## one offline page of every model and column: target/static_index.html
 	dbt docs generate --static
 
-bench-%: setup
+bench-%: setup  ## measure: make bench-simulator
 	@python -m bench.$*
 
 lock: $(VENV)/.installed  ## resolve requirements.lock anew from pyproject.toml

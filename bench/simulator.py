@@ -1,6 +1,6 @@
 """How fast the simulator writes: rows per second by scale, and the goals for it.
 
-Run from the project root: `python bench/simulator.py [--scale 1] [--runs 3]`. Prints a table and
+`make bench-simulator`, or `python -m bench.simulator [--scale 1] [--runs 3]`. Prints a table and
 one line `goal NAME VALUE TARGET met|missed` per goal; writes bench/results/simulator.json. Timings
 are medians over runs.
 """
@@ -17,16 +17,14 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from ingest.simulator import Summary, simulate  # noqa: E402
-from ingest.simulator.customers import make_customers  # noqa: E402
-from ingest.simulator.events import make_events  # noqa: E402
-from ingest.simulator.orders import day_weights, make_orders  # noqa: E402
-from ingest.simulator.plan import Plan  # noqa: E402
-from ingest.simulator.products import make_products  # noqa: E402
-from ingest.simulator.reference import Reference  # noqa: E402
+from ingest.home import PROJECT_DIR
+from ingest.simulator import Summary, simulate
+from ingest.simulator.customers import make_customers
+from ingest.simulator.events import make_events
+from ingest.simulator.orders import day_weights, make_orders
+from ingest.simulator.plan import Plan
+from ingest.simulator.products import make_products
+from ingest.simulator.reference import Reference
 
 DEMO_SECONDS = 2.0
 SCALE_ONE_SECONDS = 60.0
@@ -89,7 +87,7 @@ def main() -> None:
     for name, value, target in goals:
         write(f"goal {name} {value:.2f} {target:.2f} {'met' if value <= target else 'missed'}\n")
 
-    folder = ROOT / "bench" / "results"
+    folder = PROJECT_DIR / "bench" / "results"
     folder.mkdir(parents=True, exist_ok=True)
     machine = {"machine": platform.machine(), "python": platform.python_version()}
     text = json.dumps({**machine, "scale": options.scale, **results}, indent=2)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,13 +17,13 @@ from typing import Any, Literal, cast
 import pyarrow as pa
 import yaml
 
+from ingest import home
 from ingest.errors import ContractError
 from ingest.types import DataType, Scalar, lake_arrow, leaf_names, parse_type
 
 LoadKind = Literal["full", "increment", "append"]
 LOAD_KINDS: tuple[LoadKind, ...] = ("full", "increment", "append")
 DEFAULT_MAX_FIELD_BYTES = 1_048_576
-PROJECT_VARIABLE = "STOREHOUSE_PROJECT_DIR"
 
 # The columns that landing adds to every lake row, after the contract's own.
 LANDING_COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
@@ -114,18 +113,13 @@ class SourceContract:
 Contracts = Mapping[str, SourceContract]
 
 
-def project_dir() -> Path:
-    """The root of the dbt project: STOREHOUSE_PROJECT_DIR, or the parent of this package."""
-    return Path(os.environ.get(PROJECT_VARIABLE) or Path(__file__).resolve().parent.parent)
-
-
 def load_contracts(project: Path | None = None) -> dict[str, SourceContract]:
     """Every landed source under `models/staging`, by name, in name order.
 
     A source whose `config.meta.is_landed` is false (such as landing's own tables) is left out.
     Raises ContractError with the file and the place in it.
     """
-    root = (project or project_dir()) / "models" / "staging"
+    root = (project or home.PROJECT_DIR) / "models" / "staging"
     sources: dict[str, SourceContract] = {}
     for path in sorted(root.glob("*/_*__sources.yml")):
         for source in read_source_file(path):

@@ -22,7 +22,11 @@ class Plugin(BasePlugin):
     _pads: Pads | None = None
 
     def initialize(self, plugin_config: dict[str, Any]) -> None:
-        """Keeps nothing: the key is read when the first cursor needs it, not while parsing."""
+        """Makes the folder of the working file, which DuckDB does not.
+
+        The key is read when the first cursor needs it, not while parsing.
+        """
+        Home.from_env().warehouse.mkdir(parents=True, exist_ok=True)
 
     def configure_cursor(self, cursor: DuckDBPyConnection) -> None:
         """Sets `pii_ipad` and `pii_opad` (BLOB) on the cursor; raises SecretError."""

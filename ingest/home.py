@@ -9,6 +9,8 @@ from pathlib import Path
 from ingest.errors import ConfigError
 
 HOME_VARIABLE = "STOREHOUSE_HOME"
+PROJECT_DIR = Path(__file__).resolve().parents[1]
+_READ_BY_DBT = ("models", "seeds", "snapshots", "macros", "tests", "packages")
 
 
 @dataclass(frozen=True)
@@ -25,11 +27,17 @@ class Home:
 
     @classmethod
     def from_env(cls) -> Home:
-        """The home named by STOREHOUSE_HOME, or `data` in the current folder.
+        """The home named by STOREHOUSE_HOME, or `data` in the project, wherever one stands.
 
-        Raises ConfigError when the variable names something that is not a folder.
+        Raises ConfigError when the variable names something that is not a folder, or a folder in
+        which dbt looks for models: what dbt writes there would be read as a part of the project.
         """
-        home = cls(Path(os.environ.get(HOME_VARIABLE) or "data"))
+        home = cls(Path(os.environ.get(HOME_VARIABLE) or PROJECT_DIR / "data"))
+        if any(home.root.is_relative_to(PROJECT_DIR / name) for name in _READ_BY_DBT):
+            raise ConfigError(
+                f"{HOME_VARIABLE} is {home.root}, a folder that dbt reads the project from.",
+                f"Point it at another folder, such as {PROJECT_DIR / 'data'}.",
+            )
         if home.root.exists() and not home.root.is_dir():
             raise ConfigError(
                 f"{HOME_VARIABLE} is {home.root}, which is not a folder.",

@@ -13,7 +13,13 @@ from ingest.contracts import load_contracts
 from ingest.home import Home
 from ingest.landing import FileOutcome, land_paths, write_stubs
 from ingest.landing.delivery import parse_time
-from orchestration.console import FAILED, console, error_console, friendly_errors
+from orchestration.console import (
+    FAILED,
+    PUBLISHED_WITHOUT_REFUSED,
+    console,
+    error_console,
+    friendly_errors,
+)
 from orchestration.lib.lock import warehouse_lock
 
 app = typer.Typer(
@@ -47,7 +53,11 @@ def land(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcomes as JSON.")] = False,
 ) -> None:
-    """Bring delivered files into the lake; status 1 when a file was refused."""
+    """Bring delivered files into the lake; status 1 when a file was refused.
+
+    CSV, JSON, NDJSON or Parquet, gzipped or not, of a source in models/staging; which entity a file
+    holds, and when it was extracted, is in its name: orders_20250131T060000Z.csv.
+    """
     with friendly_errors():
         home = Home.from_env()
         # A build reads the lake for a while and must see one state of it.
@@ -97,7 +107,10 @@ def simulate(
 
 @app.command()
 def run() -> None:
-    """Land what is new, build and test, score, build insights, test and publish."""
+    """Land what is new, build and test, score, build insights, test and publish.
+
+    Status 1: nothing was published. Status 2: published, without the files that were refused.
+    """
     with friendly_errors():
         home = Home.from_env()
 
@@ -117,6 +130,8 @@ def run() -> None:
     if not outcome.success:
         alert_failure(home, "\n".join(f"{f.step}: {f.message}" for f in outcome.failures))
         raise typer.Exit(FAILED)
+    if outcome.refusals:
+        raise typer.Exit(PUBLISHED_WITHOUT_REFUSED)
 
 
 @app.command()
@@ -155,9 +170,10 @@ def prepare() -> None:
 @admin.command()
 def is_empty() -> None:
     """Exit status 0 when nothing was ever landed and extracts/ is empty, else 1."""
-    home = Home.from_env()
-    landed = any((home.lake / "landing" / "loads").glob("[!_]*.parquet"))
-    delivered = any(path.is_file() for path in home.extracts.rglob("*"))
+    with friendly_errors():
+        home = Home.from_env()
+        landed = any((home.lake / "landing" / "loads").glob("[!_]*.parquet"))
+        delivered = any(path.is_file() for path in home.extracts.rglob("*"))
     raise typer.Exit(FAILED if landed or delivered else 0)
 
 
@@ -171,7 +187,7 @@ def stubs() -> None:
 
 
 def _prepare(home: Home) -> None:
-    from orchestration.lib.inputs import write_empty_inputs
+    from orchestration.lib.empty_inputs import write_empty_inputs
     from orchestration.lib.project import prepare_dbt, use_home
 
     use_home()
@@ -186,12 +202,14 @@ def _print_wait(held_by: str) -> None:
 def _print_outcome(outcome: FileOutcome) -> None:
     place = f"{outcome.source}.{outcome.entity}" if outcome.entity else outcome.source
     line = f"{outcome.status:<14}  {place}  {outcome.path.name}"
+    if outcome.status == "already landed":
+        return  # a folder that is landed again would fill the screen; the summary counts them
     if outcome.status == "refused":
         line += f": {outcome.message} {outcome.remedy}"
     else:
         line += f": {outcome.rows:,} rows"
         if outcome.rejected:
-            line += f", {outcome.rejected:,} rejected"
+            line += f", {outcome.rejected:,} rejected ({outcome.first_reject})"
         if outcome.status == "landed" and outcome.notes:
             line += f" ({'; '.join(outcome.notes)})"
     console.print(line, style=_STYLES[outcome.status], markup=False)

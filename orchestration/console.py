@@ -16,6 +16,7 @@ console = Console(soft_wrap=True, highlight=False, file=sys.stdout)
 error_console = Console(soft_wrap=True, highlight=False, stderr=True)
 
 FAILED = 1
+PUBLISHED_WITHOUT_REFUSED = 2
 
 
 @contextmanager

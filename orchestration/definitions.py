@@ -6,12 +6,13 @@ import os
 
 from dagster import Definitions
 
+from ingest.home import PROJECT_DIR
 from orchestration.defs.automation import failure_alert, new_extracts, nightly, run_job
 from orchestration.defs.extracts import landing_assets
 from orchestration.defs.publishing import publish_asset
 from orchestration.defs.scores import payment_anomaly_scores
 from orchestration.defs.warehouse import DbtResource, dbt_asset_groups
-from orchestration.lib.project import DBT, PROJECT_DIR, use_home
+from orchestration.lib.project import DBT, use_home
 
 
 def build_definitions() -> Definitions:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from ingest.contracts import Contract, column_name
 from ingest.errors import RefusedFileError
@@ -83,8 +84,11 @@ def refuse_missing(contract: Contract, found: set[str], headers: Sequence[str]) 
     )
     raise RefusedFileError(
         f"{what}; the file has {_listed(headers) or 'no columns'}.",
-        "Deliver it with its key columns, or add the name the file uses to the column's synonyms "
-        f"in the contract of {contract.source}.",
+        "Deliver it with them (op is I, U or D; a file of new rows has I), or add the name that "
+        f"the file uses to the column's synonyms in the contract of {contract.source}."
+        if "op" in missing
+        else "Deliver it with its key columns, or add the name the file uses to the column's "
+        f"synonyms in the contract of {contract.source}.",
     )
 
 
@@ -97,7 +101,9 @@ def name_notes(contract: Contract, mapping: dict[str, str], seen: Sequence[str])
         notes.append(f"extra columns, kept in the raw zone only: {_listed(extra)}")
     present = set(mapping.values())
     if missing := [c.name for c in contract.columns if c.name not in present]:
-        notes.append(f"missing columns, landed as NULL: {_listed(missing)}")
+        alike = {name: get_close_matches(name, map(column_name, extra), 1) for name in missing}
+        hints = [f"{name} (is it {found[0]}?)" if found else name for name, found in alike.items()]
+        notes.append(f"missing columns, landed as NULL: {_listed(hints)}")
     return notes
 
 

@@ -127,8 +127,18 @@ def _sidecar_time(sidecar: Path) -> datetime:
         ) from error
 
 
-def load_id(contract: Contract, extracted_at: datetime | None, content_sha256: str) -> str:
-    """The id of a load: a function of source, entity, declared time and content only."""
+def load_id(
+    contract: Contract,
+    extracted_at: datetime | None,
+    content_sha256: str,
+    other_encoding: str = "",
+) -> str:
+    """The id of a load: a function of source, entity, declared time and content only.
+
+    The same bytes read in `other_encoding` than the contract's are another content.
+    """
     stamp = extracted_at.strftime("%Y%m%dT%H%M%SZ") if extracted_at else "undated"
     identity = f"{contract.source}\n{contract.entity}\n{stamp}\n{content_sha256}"
+    if other_encoding:
+        identity += f"\n{other_encoding}"
     return f"{stamp}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"

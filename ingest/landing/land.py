@@ -256,7 +256,9 @@ class _Landing:
                 digest, size = _digest(delivery.path)
             except OSError as error:
                 raise _unreadable(error) from error
-            identity = load_id(contract, delivery.extracted_at, digest)
+            identity = load_id(
+                contract, delivery.extracted_at, digest, self._other_encoding(contract)
+            )
             load_date = delivery.extracted_at.date() if delivery.extracted_at else UNDATED
             paths = load_paths(self._home, contract, identity, load_date)
             if paths.record.exists() and paths.lake.exists():
@@ -303,9 +305,18 @@ class _Landing:
             rejects_path=pending.parts.rejects,
         ) as sink:
             kind, encoding = self._read(content, contract, sink)
+        if sink.rejected and not sink.rows:
+            raise RefusedFileError(
+                f"No line of the file can be read as a row ({sink.first_reject}).",
+                "Mend the file, or name its --encoding, and land it again.",
+            )
         self._guard(delivery, sink.rows, pending.parts.lake, paths.lake.parent.parent)
         if not contract.is_modelled:
             sink.note("landed and counted, not modelled")
+        if delivery.extracted_at is None and contract.load_kind == "increment":
+            sink.note("no extract time in the name: its rows count as known when they changed")
+        elif delivery.extracted_at is not None and delivery.extracted_at > received_at:
+            sink.note(f"the extract time {delivery.extracted_at.isoformat()}Z is still to come")
         record: dict[str, Any] = {
             "load_id": identity,
             "source_system": contract.source,
@@ -341,6 +352,7 @@ class _Landing:
             load_id=identity,
             rows=sink.rows,
             rejected=sink.rejected,
+            first_reject=sink.first_reject,
             extracted_at=delivery.extracted_at,
             notes=tuple(sink.notes),
         )
@@ -427,6 +439,13 @@ class _Landing:
             )
             .fetchall()[0]
         )
+
+    def _other_encoding(self, contract: Contract) -> str:
+        """The encoding asked for where it is not the contract's: it makes other rows."""
+        if self._encoding is None:
+            return ""
+        named = codecs.lookup(self._encoding).name
+        return "" if named == codecs.lookup(contract.encoding).name else named
 
     def _full_loads(self) -> dict[tuple[str, str], dict[datetime, int]]:
         if self._full is None:

@@ -14,8 +14,8 @@ Status = Literal["landed", "already landed", "refused"]
 class FileOutcome:
     """The outcome of landing one file.
 
-    `rows` are in the lake, `rejected` are listed in the rejects with line and reason; `message`
-    and `remedy` are set when the file was refused whole.
+    `rows` are in the lake, `rejected` are listed in the rejects with line and reason, the first of
+    them in `first_reject`; `message` and `remedy` are set when the file was refused whole.
     """
 
     path: Path
@@ -25,6 +25,7 @@ class FileOutcome:
     load_id: str | None = None
     rows: int = 0
     rejected: int = 0
+    first_reject: str = ""
     extracted_at: datetime | None = None
     notes: tuple[str, ...] = ()
     message: str = ""
@@ -40,6 +41,7 @@ class FileOutcome:
             "load_id": self.load_id,
             "rows": self.rows,
             "rejected": self.rejected,
+            "first_reject": self.first_reject,
             "extracted_at": self.extracted_at.isoformat() + "Z" if self.extracted_at else None,
             "notes": list(self.notes),
             "message": self.message,

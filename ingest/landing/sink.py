@@ -65,6 +65,7 @@ class Sink:
     rejects_path: Path
     rows: int = 0
     rejected: int = 0
+    first_reject: str = ""
     notes: list[str] = field(default_factory=list)
     mapping: dict[str, str] = field(default_factory=dict)
 
@@ -126,6 +127,7 @@ class Sink:
     def reject(self, line_number: int, reason: str, raw_line: str) -> None:
         """Records one unreadable row with its line (or ordinal) and the reason."""
         self.rejected += 1
+        self.first_reject = self.first_reject or f"line {line_number}: {reason}"
         self._reject_rows.append(
             {
                 "load_id": self.load_id,

@@ -48,6 +48,10 @@ def open_delivery(path: Path) -> Iterator[tuple[BinaryIO, bool]]:
             raise empty_file()
         for mark, name in _ARCHIVES.items():
             if magic.startswith(mark):
+                if b"xl/" in raw.read(HEAD_BYTES) or path.suffix.lower() == ".xlsx":
+                    raise RefusedFileError(
+                        "The file is an Excel workbook.", "Save the sheet as CSV UTF-8."
+                    )
                 raise RefusedFileError(f"The file is {name}.", "Deliver it plain or gzipped.")
         if not magic.startswith(GZIP_MAGIC):
             yield raw, False

@@ -17,6 +17,7 @@ BASELINE_DAYS = 180
 LEAST_BASELINE = 30
 MAD_FACTOR = 0.6745
 MEAN_DEVIATION_FACTOR = 1.2533
+NO_SPREAD = 1e-12  # of logarithms: amounts that are equal but for rounding
 
 Floats = npt.NDArray[np.float64]
 
@@ -42,12 +43,12 @@ def add_z_scores(payments: pl.DataFrame) -> pl.DataFrame:
 
     Input, one row per payment: source_system, payment_method_id, currency, payment_date (Date),
     amount (Decimal or float, in currency). The baseline of a payment is the payments of the last
-    180 days before its date, never of the date itself: of its source, method and currency, or of
-    all methods where those are fewer than 30 (`z_baseline` says which).
+    BASELINE_DAYS days before its date, never of the date itself: of its source, method and
+    currency, or of all methods where those are fewer than LEAST_BASELINE (`z_baseline` says which).
 
     `z_score` is null with a `z_reason` where none can be given: no_date, not_positive,
-    thin_baseline (fewer than 30 payments over all methods) or constant_baseline (all earlier
-    amounts are equal, and this one is not).
+    thin_baseline (fewer than LEAST_BASELINE payments over all methods) or constant_baseline (all
+    earlier amounts are equal, and this one is not).
     """
     rows = payments.with_row_index("_row").with_columns(
         pl.col("amount").cast(pl.Float64).alias("_amount")
@@ -73,7 +74,7 @@ def add_z_scores(payments: pl.DataFrame) -> pl.DataFrame:
         return pl.when(has_method).then(name).when(has_pooled).then(f"{name}_pooled")
 
     deviation = pl.col("_log_amount") - chosen("_median")
-    is_same = deviation.abs() < 1e-12
+    is_same = deviation.abs() < NO_SPREAD
     scale = chosen("_scale")
     scored = joined.select(
         "_row",
@@ -110,7 +111,7 @@ def add_z_scores(payments: pl.DataFrame) -> pl.DataFrame:
 
 
 def _baselines(usable: pl.DataFrame, group: list[str]) -> pl.DataFrame:
-    """Median and scale of the 180 days before each day on which the group has a payment."""
+    """Median and scale of the BASELINE_DAYS before each day on which the group has a payment."""
     schema = {"_day": pl.Int32, "_size": pl.Int32, "_median": pl.Float64, "_scale": pl.Float64}
     parts = [pl.DataFrame(schema=schema | {name: usable.schema[name] for name in group})]
     # By amount within the day, so that sums round alike in whatever order the rows come.
@@ -145,8 +146,8 @@ def _baseline(values: Floats) -> Baseline:
     median = float(np.median(values))
     deviations = np.abs(values - median)
     mad = float(np.median(deviations))
-    if mad > 1e-12:
+    if mad > NO_SPREAD:
         return Baseline(len(values), median, mad / MAD_FACTOR)
     mean_deviation = float(deviations.mean())
-    scale = MEAN_DEVIATION_FACTOR * mean_deviation if mean_deviation > 1e-12 else 0.0
+    scale = MEAN_DEVIATION_FACTOR * mean_deviation if mean_deviation > NO_SPREAD else 0.0
     return Baseline(len(values), median, scale)

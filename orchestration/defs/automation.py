@@ -17,7 +17,7 @@ from dagster import (
     sensor,
 )
 
-from orchestration.lib.alerts import alert
+from orchestration.lib.alerts import alert, failure_message
 from orchestration.lib.project import use_home
 
 SETTLE_SECONDS = 30
@@ -71,7 +71,5 @@ def failure_alert(context: RunFailureSensorContext) -> None:
     """Tells the log and the webhook which run failed, at which steps and why."""
     lines = [context.failure_event.message or ""]
     for event in context.get_step_failure_events():
-        error = event.step_failure_data.error
-        cause = error.cause if error and error.cause else error
-        lines.append(f"{event.step_key}: {cause.message.strip() if cause else 'no reason given'}")
+        lines.append(f"{event.step_key}: {failure_message(event)}")
     alert(f"storehouse run {context.dagster_run.run_id} failed", "\n".join(lines))

@@ -17,6 +17,7 @@ from dagster import (
 from ingest.contracts import load_contracts
 from ingest.landing import land_paths
 from orchestration.defs.failures import as_failures
+from orchestration.lib.alerts import alert
 from orchestration.lib.lock import warehouse_lock
 from orchestration.lib.progress import reporter
 from orchestration.lib.project import use_home
@@ -49,8 +50,11 @@ def landing_assets() -> AssetsDefinition:
                 home, contracts, None, None, report=lambda done: reporter().step(done.path.name)
             )
         refused = [outcome for outcome in outcomes if outcome.status == "refused"]
-        for outcome in refused:
-            context.log.error(f"{outcome.path}: {outcome.message} {outcome.remedy}")
+        told = [f"{outcome.path}: {outcome.message} {outcome.remedy}" for outcome in refused]
+        for line in told:
+            context.log.error(line)
+        if told:
+            alert(f"storehouse refused files in {home.root}", "\n".join(told))
         for key in entities:
             source, entity = key.path
             landed = [

@@ -5,7 +5,7 @@ from dagster import AssetExecutionContext, AssetKey, MaterializeResult, asset
 from ml import payment_anomaly
 from orchestration.defs.extracts import RETRY
 from orchestration.defs.failures import as_failures
-from orchestration.lib.database import plain_errors
+from orchestration.lib.duckdb_errors import plain_errors
 from orchestration.lib.lock import warehouse_lock
 from orchestration.lib.progress import reporter
 from orchestration.lib.project import use_home

@@ -15,7 +15,7 @@ from packaging.version import Version, parse
 from orchestration.defs.failures import as_failures
 from orchestration.lib.dbt_args import build_args
 from orchestration.lib.dbt_failure import describe_failure, error_output, run_results
-from orchestration.lib.inputs import write_empty_inputs
+from orchestration.lib.empty_inputs import write_empty_inputs
 from orchestration.lib.lock import warehouse_lock
 from orchestration.lib.progress import reporter
 from orchestration.lib.project import dbt_project, use_home

@@ -7,11 +7,22 @@ import json
 import logging
 import os
 import urllib.request
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dagster import DagsterEvent
 
 WEBHOOK_VARIABLE = "STOREHOUSE_ALERT_WEBHOOK"
 TIMEOUT_SECONDS = 10
 
 log = logging.getLogger("storehouse.alerts")
+
+
+def failure_message(event: DagsterEvent) -> str:
+    """What a failed step said: the cause without what Dagster wraps around it."""
+    error = event.step_failure_data.error
+    cause = error.cause if error and error.cause else error
+    return cause.message.strip() if cause else "no reason given"
 
 
 def alert(title: str, text: str) -> bool:

@@ -12,7 +12,7 @@ import duckdb
 
 from ingest.home import Home
 from ml import payment_anomaly
-from orchestration.lib.database import plain_errors
+from orchestration.lib.duckdb_errors import plain_errors
 
 _PASSED = {"success", "pass", "warn"}
 _BUILT_TYPES = {"model", "snapshot", "seed"}

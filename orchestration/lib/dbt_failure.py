@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest.home import Home
-from orchestration.lib.database import explained
+from orchestration.lib.duckdb_errors import explained, is_about_the_file
 
 MOST_LISTED = 10
 MOST_CHARACTERS = 400
@@ -26,7 +26,7 @@ def describe_failure(
     """
     failed = [result for result in results if result["status"] in _FAILED]
     if not failed:
-        if "Could not set lock on file" in output:
+        if is_about_the_file(output):
             return str(explained(output, home.warehouse_file))
         return f"dbt failed: {_shortened(output)} Mend the cause, then `storehouse run`."
     tests = [result for result in failed if result["unique_id"].startswith("test.")]

@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ingest.errors import ConfigError
-from ingest.home import HOME_VARIABLE, Home
+from ingest.home import HOME_VARIABLE, PROJECT_DIR, Home
 
 if TYPE_CHECKING:
     from dagster_dbt import DbtProject
 
-PROJECT_DIR = Path(__file__).resolve().parents[2]
 MANIFEST = PROJECT_DIR / "target" / "manifest.json"
 DBT = Path(sys.executable).with_name("dbt")
 

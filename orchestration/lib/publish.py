@@ -15,11 +15,11 @@ from typing import Any
 import duckdb
 
 from ingest.errors import StorehouseError
-from ingest.home import Home
+from ingest.home import PROJECT_DIR, Home
 from ingest.landing.sink import fsync_path
 from orchestration.lib.build_state import read_build_state, reasons_not_to_publish
-from orchestration.lib.database import plain_errors
-from orchestration.lib.project import PROJECT_DIR, PUBLISHED_SCHEMAS, published_models
+from orchestration.lib.duckdb_errors import plain_errors
+from orchestration.lib.project import PUBLISHED_SCHEMAS, published_models
 
 VERSIONS_KEPT = 3
 MOST_REASONS = 20
@@ -114,6 +114,7 @@ def _replace_served(
             raise PublishRefusedError(["The working file was changed while it was copied."])
         with plain_errors(temporary):
             record = _strip_and_stamp(temporary, home, publish_id, tables)
+        temporary.chmod(0o444)  # for readers: what they write would be in no other version
         fsync_path(temporary)
         _keep_version(temporary, versions, record)
         # Left by somebody who wrote to the served file; beside the new one it breaks opening.

@@ -14,7 +14,7 @@ from typing import Any, TextIO
 from dagster import AssetKey, DagsterEvent, DagsterEventType, DagsterInstance
 
 from ingest.home import Home
-from orchestration.lib.alerts import alert
+from orchestration.lib.alerts import alert, failure_message
 from orchestration.lib.progress import Reporter, reporting_to
 from orchestration.lib.project import use_home
 
@@ -99,9 +99,14 @@ def execute_graph(chosen: Reporter) -> RunOutcome:
 
 def alert_failure(home: Home, text: str) -> bool:
     """Sends the alert of a failed run, its log lines to run.log; True when it was delivered."""
-    home.logs.mkdir(parents=True, exist_ok=True)
-    with (home.logs / "run.log").open("a", encoding="utf-8") as log, redirect_stderr(log):
-        return alert(f"storehouse run failed in {home.root}", text)
+    title = f"storehouse run failed in {home.root}"
+    try:
+        home.logs.mkdir(parents=True, exist_ok=True)
+        log = (home.logs / "run.log").open("a", encoding="utf-8")
+    except OSError:  # a home that cannot be written is what the alert is about
+        return alert(title, text)
+    with log, redirect_stderr(log):
+        return alert(title, text)
 
 
 @contextmanager
@@ -120,8 +125,7 @@ def _failures(events: Sequence[DagsterEvent], log: TextIO) -> list[StepFailure]:
     for event in events:
         if event.event_type is DagsterEventType.STEP_FAILURE and event.step_key:
             error = event.step_failure_data.error
-            cause = error.cause if error and error.cause else error
-            message = cause.message.strip() if cause else "no reason given"
+            message = failure_message(event)
             if "DagsterExecutionInterruptedError" in message:
                 message = "It was interrupted."
             failures.append(StepFailure(event.step_key, _without_class(message)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from decimal import Decimal
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from rich.text import Text
 
 from ingest.errors import StorehouseError
 from ingest.home import Home
-from orchestration.lib.database import plain_errors
+from orchestration.lib.duckdb_errors import plain_errors
 from orchestration.lib.project import PUBLISHED_SCHEMAS
 from orchestration.lib.publish import read_publish_record
 
@@ -41,6 +42,10 @@ _LOADS = """
 _QUARANTINE = """
     select source_system || '.' || entity as entity, reasons, row_count
     from ops.quarantine_reasons order by row_count desc, entity, reasons
+"""
+_FINDINGS = """
+    select source_system, finding, detail, row_count, net_amount, currency
+    from ops.findings order by all
 """
 _CONSERVATION = """
     select
@@ -161,6 +166,9 @@ def _print_contents(
                     style="dim",
                     markup=False,
                 )
+    if "ops.findings" in present and (found := connection.execute(_FINDINGS).fetchall()):
+        heads = ("source", "finding", "detail", "rows", "net", "currency")
+        _print_table(console, "Outside the totals", heads, found)
     console.print()
     if "ops.conservation" in present:
         console.print(_where_rows_went(connection), markup=False)
@@ -221,10 +229,12 @@ def _print_table(
 ) -> None:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for head in heads:
-        numeric = head in {"rows", "loads"}
+        numeric = head in {"rows", "loads", "net"}
         table.add_column(head, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row))
+        table.add_row(
+            *(f"{cell:,}" if isinstance(cell, int | Decimal) else str(cell) for cell in row)
+        )
     _print_block(console, title, table)
 
 

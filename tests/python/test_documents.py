@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest.home import HOME_VARIABLE, Home
-from orchestration.lib.project import DBT, PROJECT_DIR
+from ingest.home import HOME_VARIABLE, PROJECT_DIR, Home
+from orchestration.lib.project import DBT
 
 DOCUMENTS = (
     "README.md",

@@ -10,13 +10,7 @@ renamed as (
         lower(channel_id) as channel_id,
         device_id_token as device_hash,
 
-        case
-            when lower(order_status) in (
-                'placed', 'paid', 'shipped', 'delivered', 'returned', 'cancelled'
-            ) then lower(order_status)
-            when lower(order_status) = 'canceled' then 'cancelled'
-            else 'unknown'
-        end as order_status,
+        coalesce(replace(lower(order_status), 'canceled', 'cancelled'), 'unknown') as order_status,
 
         ordered_at as placed_at,
         cancelled_at,

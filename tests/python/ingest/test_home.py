@@ -16,10 +16,10 @@ def test_home_comes_from_the_environment(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("value", [None, ""])
-def test_home_is_data_by_default_and_absolute(
+def test_home_is_data_in_the_project_by_default(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str | None
 ) -> None:
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("ingest.home.PROJECT_DIR", tmp_path)
     monkeypatch.delenv("STOREHOUSE_HOME", raising=False)
     if value is not None:
         monkeypatch.setenv("STOREHOUSE_HOME", value)
@@ -27,7 +27,17 @@ def test_home_is_data_by_default_and_absolute(
     assert home.root == tmp_path / "data"
     assert not home.root.exists()
     monkeypatch.chdir("/")
-    assert home.lake == tmp_path / "data" / "lake"
+    assert Home.from_env().lake == tmp_path / "data" / "lake"
+
+
+@pytest.mark.parametrize("inside", ["models", "seeds/data"])
+def test_a_folder_that_dbt_reads_cannot_be_the_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inside: str
+) -> None:
+    monkeypatch.setattr("ingest.home.PROJECT_DIR", tmp_path)
+    monkeypatch.setenv("STOREHOUSE_HOME", str(tmp_path / inside))
+    with pytest.raises(ConfigError, match="dbt reads the project from"):
+        Home.from_env()
 
 
 def test_a_file_cannot_be_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import zipfile
 from datetime import datetime
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -336,12 +338,41 @@ def test_bad_file_is_refused_whole_with_a_remedy(
 
 
 def test_latin1_is_read_when_the_option_says_so(toy: Any) -> None:
+    content = "sale_id,remark\n1,café\n2,tea\n".encode("latin-1")
+    first = toy.land("sales_20240105.csv", content)
+    assert (first.rows, first.rejected) == (1, 1)
+    assert first.first_reject.startswith("line 2: ")
+    again = toy.land("sales_20240105.csv", content, encoding="latin-1")
+    assert (again.status, again.rows, again.rejected) == ("landed", 2, 0)
+    assert toy.land("sales_20240105.csv", content, encoding="LATIN1").status == "already landed"
+    assert toy.land("sales_20240105.csv", content, encoding="utf8").status == "already landed"
+    assert sorted(row["remark"] for row in toy.rows("sales")) == ["café", "tea", "tea"]
+    assert sorted(record["encoding"] for record in toy.records()) == ["iso8859-1", "utf-8"]
+
+
+def test_a_file_without_a_readable_row_is_refused_with_the_remedy(toy: Any) -> None:
     content = "sale_id,remark\n1,café\n".encode("latin-1")
-    assert toy.land("sales_20240105.csv", content).rejected == 1
-    outcome = toy.land("sales_20240106.csv", content, encoding="latin-1")
-    assert (outcome.rows, outcome.rejected) == (1, 0)
-    assert [row["remark"] for row in toy.rows("sales")] == ["café"]
-    assert [record["encoding"] for record in toy.records()] == ["utf-8", "iso8859-1"]
+    outcome = toy.land("sales_20240105.csv", content)
+    assert outcome.status == "refused"
+    assert outcome.message.startswith("No line of the file can be read as a row (line 2: ")
+    assert "--encoding" in outcome.remedy
+    assert toy.rows("sales") == []
+    assert toy.land("sales_20240105.csv", content, encoding="latin-1").rows == 1
+
+
+def test_a_column_that_is_nearly_spelt_right_is_pointed_at(toy: Any) -> None:
+    outcome = toy.land("sales_20240105.csv", "sale_id,amont,remark\n1,2,a\n")
+    assert "missing columns, landed as NULL: amount (is it amont?)" in outcome.notes
+
+
+def test_an_excel_workbook_is_called_one(toy: Any) -> None:
+    with BytesIO() as buffer:
+        with zipfile.ZipFile(buffer, "w") as workbook:
+            workbook.writestr("xl/workbook.xml", "<workbook/>")
+        content = buffer.getvalue()
+    outcome = toy.land("sales_20240105.csv", content)
+    assert outcome.message == "The file is an Excel workbook."
+    assert outcome.remedy == "Save the sheet as CSV UTF-8."
 
 
 def test_rows_carry_load_number_and_declared_time(toy: Any) -> None:

@@ -13,7 +13,7 @@ import typer
 from ingest.errors import LockedError, StorehouseError
 from ingest.home import Home
 from orchestration.console import friendly_errors
-from orchestration.lib.database import explained, plain_errors
+from orchestration.lib.duckdb_errors import explained, plain_errors
 
 Storehouse = Callable[..., subprocess.CompletedProcess[str]]
 

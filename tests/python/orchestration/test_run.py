@@ -127,7 +127,9 @@ def test_a_failing_data_test_publishes_nothing_and_is_named(
     assert "Refused files\n  shop/nonsense.csv\n    The name nonsense.csv belongs" in done.stdout
     assert "Name the file after one of" in done.stdout
 
-    (text,) = webhook.texts
+    refusal, text = webhook.texts
+    assert refusal.startswith(f"storehouse refused files in {demo_copy.root}\n")
+    assert "nonsense.csv belongs to no entity" in refusal
     assert text.startswith(f"storehouse run failed in {demo_copy.root}\nwarehouse: 1 test failed")
     assert "assert_landed_rows_are_accounted_for" in text
 

@@ -105,7 +105,7 @@ def test_a_damaged_working_file_does_not_hide_the_failure(tmp_path: Path) -> Non
     home.warehouse.mkdir(parents=True)
     home.warehouse_file.write_bytes(b"no database" * 1000)
     lines = printed(home, outcome([StepFailure("warehouse", "It broke.")]))
-    assert "DuckDB cannot work with" in lines[0]
+    assert "is not a valid DuckDB database file" in lines[0]
     assert "build failed: It broke." in lines
 
 
@@ -145,5 +145,5 @@ def test_status_of_a_damaged_file_is_two_sentences(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
     home.published.mkdir(parents=True)
     home.published_file.write_bytes(b"no database" * 1000)
-    with pytest.raises(StorehouseError, match="DuckDB cannot work with"):
+    with pytest.raises(StorehouseError, match="is not a valid DuckDB database file"):
         status(home)

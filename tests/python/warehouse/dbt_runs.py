@@ -10,8 +10,8 @@ from pathlib import Path
 
 import duckdb
 
-from ingest.home import HOME_VARIABLE, Home
-from orchestration.lib.project import DBT, PROJECT_DIR
+from ingest.home import HOME_VARIABLE, PROJECT_DIR, Home
+from orchestration.lib.project import DBT
 from orchestration.lib.publish import TableRecord, table_records
 
 

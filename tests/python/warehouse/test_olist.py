@@ -10,8 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from ingest.home import Home
-from orchestration.lib.project import PROJECT_DIR
+from ingest.home import PROJECT_DIR, Home
 from tests.python.conftest import run_storehouse
 from tests.python.warehouse.dbt_runs import dbt_build
 

@@ -9,9 +9,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from ingest.home import Home
+from ingest.home import PROJECT_DIR, Home
 from ingest.pii import pii_key, pii_token
-from orchestration.lib.project import PROJECT_DIR
 
 LEAST_LETTERS = 6
 

@@ -124,8 +124,10 @@ def test_a_reader_sees_one_whole_publish_a_read_during_three_runs_one_of_which_f
         assert edited.last_publish()[0] in published
 
         broken.unlink()
+        (edited.home.extracts / "shop" / "nonsense.csv").write_text("a,b\n1,2\n")
         done = edited.run()
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.returncode == 2, done.stdout + done.stderr
+        assert "nonsense.csv belongs to no entity" in done.stdout
         published |= dict([edited.last_publish()])
     finally:
         stop.touch()

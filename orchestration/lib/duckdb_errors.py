@@ -12,7 +12,13 @@ import duckdb
 from ingest.errors import LockedError, StorehouseError
 
 _LOCKED = re.compile(r"Could not set lock on file", re.IGNORECASE)
+_DAMAGED = re.compile(r"not a valid DuckDB database file", re.IGNORECASE)
 _HOLDER = re.compile(r"\(PID (\d+)\)")
+
+
+def is_about_the_file(message: str) -> bool:
+    """Whether DuckDB complains of the database file itself, not of what was asked of it."""
+    return bool(_LOCKED.search(message) or _DAMAGED.search(message))
 
 
 def explained(message: str, file: Path) -> StorehouseError:
@@ -23,6 +29,11 @@ def explained(message: str, file: Path) -> StorehouseError:
         return LockedError(
             f"{file} is open in another program{who}.",
             "Close it there, such as a duckdb shell or a running dbt, then try again.",
+        )
+    if _DAMAGED.search(message):
+        return StorehouseError(
+            f"{file} is not a valid DuckDB database file.",
+            "Move it away; `storehouse run` builds it anew from the lake.",
         )
     first_line = message.strip().partition("\n")[0]
     return StorehouseError(
