@@ -10,6 +10,8 @@ from ingest.errors import ConfigError
 
 HOME_VARIABLE = "STOREHOUSE_HOME"
 PROJECT_DIR = Path(__file__).resolve().parents[1]
+# What dbt, DuckDB or a glob reads as something else than a letter of a path.
+_NO_PLAIN_PATH = "'\"[]{}*?#%"
 _READ_BY_DBT = ("models", "seeds", "snapshots", "macros", "tests", "packages")
 
 
@@ -29,10 +31,16 @@ class Home:
     def from_env(cls) -> Home:
         """The home named by STOREHOUSE_HOME, or `data` in the project, wherever one stands.
 
-        Raises ConfigError when the variable names something that is not a folder, or a folder in
-        which dbt looks for models: what dbt writes there would be read as a part of the project.
+        Raises ConfigError when the variable names something that is not a folder, a path that dbt
+        or DuckDB would misread, or a folder in which dbt looks for models: what dbt writes there
+        would be read as a part of the project.
         """
         home = cls(Path(os.environ.get(HOME_VARIABLE) or PROJECT_DIR / "data"))
+        if odd := sorted(set(str(home.root)) & set(_NO_PLAIN_PATH)):
+            raise ConfigError(
+                f"{HOME_VARIABLE} is {home.root}, with {' '.join(odd)} in its path.",
+                "Name a folder without quotes, brackets, braces and the signs * ? # %.",
+            )
         if any(home.root.is_relative_to(PROJECT_DIR / name) for name in _READ_BY_DBT):
             raise ConfigError(
                 f"{HOME_VARIABLE} is {home.root}, a folder that dbt reads the project from.",

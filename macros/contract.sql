@@ -125,7 +125,7 @@
     {%- elif data_type == 'date' -%}
         {{ return('^(19|20|21)[0-9]{2}-[0-9]{2}-[0-9]{2}([ T]00:00(:00([.]0+)?)?)?$') }}
     {%- elif data_type == 'timestamp' -%}
-        {{ return('^(19|20|21)[0-9]{2}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?$') }}
+        {{ return('^(19|20|21)[0-9]{2}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?(Z|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?)?)?$') }}
     {%- else -%}
         {{ exceptions.raise_compiler_error("Unknown data_type '" ~ data_type ~ "' in a source contract") }}
     {%- endif -%}
@@ -177,7 +177,27 @@
     {%- endfor %}
 {%- endmacro %}
 
-{#- The landed row as JSON, personal data as tokens. -#}
+{#- The content of a landed row, whatever its spelling: ' 1.50' and '1.5' are one amount. -#}
+{% macro content_hash(columns, zone) -%}
+    {%- set fields = {} -%}
+    {%- for column in columns -%}
+        {%- if is_list(column) -%}
+            {%- do fields.update({column.name: column.name}) -%}
+        {%- else -%}
+            {%- for leaf in contract_leaves(column) -%}
+                {%- set typed = "cast(" ~ typed_value(leaf.value, leaf.data_type, zone) ~ " as varchar)" -%}
+                {%- set is_text = leaf.data_type == 'varchar' or leaf.is_pii -%}
+                {%- do fields.update({
+                    leaf.name: cleaned(leaf.value) if is_text
+                        else "coalesce(" ~ typed ~ ", " ~ cleaned(leaf.value) ~ ")",
+                }) -%}
+            {%- endfor -%}
+        {%- endif -%}
+    {%- endfor -%}
+    md5({{ json_object(fields) }})
+{%- endmacro %}
+
+{#- The landed row as JSON, personal data as tokens, also where it stands in a wrong column. -#}
 {% macro raw_content(columns) -%}
     {%- set fields = {} -%}
     {%- for column in columns -%}
@@ -193,5 +213,5 @@
             {%- endfor -%}
         {%- endif -%}
     {%- endfor -%}
-    {{ json_object(fields) }}
+    {{ without_addresses(json_object(fields)) }}
 {%- endmacro %}

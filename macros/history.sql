@@ -4,45 +4,67 @@
 {#- Changes out of full extracts: a key that is absent was deleted, one that is back has returned.
     states:   one accepted row per key and extract, with updated_at and the attribute columns
     presence: every landed row, refused ones too: a refused row is no deletion
-    extracts: the declared times of all extracts of the entity, empty ones too -#}
+    extracts: extracted_at and is_complete of every extract of the entity, empty ones too; one with
+              lines that could not be read does not tell what is absent -#}
 {% macro full_extract_changes(states, presence, extracts, key, attributes) -%}
     numbered_extracts as (
         select
             extracted_at,
-            row_number() over (order by extracted_at) as extract_number
+            is_complete,
+            row_number() over (order by extracted_at) as extract_number,
+            sum(case when is_complete then 1 else 0 end) over (
+                order by extracted_at rows between unbounded preceding and current row
+            ) as complete_number
         from {{ extracts }}
-        group by extracted_at
     ),
 
+    first_states as (
+        select
+            {{ key }},
+            min(_extracted_at) as first_extracted_at
+        from {{ states }}
+        group by {{ key }}
+    ),
+
+    -- What was refused before anything was accepted says nothing.
     present_keys as (
         select distinct
-            {{ key }},
-            _extracted_at
-        from {{ presence }}
+            presence.{{ key }},
+            presence._extracted_at
+        from {{ presence }} as presence
+        inner join first_states
+            on presence.{{ key }} = first_states.{{ key }}
+            and presence._extracted_at >= first_states.first_extracted_at
+    ),
+
+    numbered_sightings as (
+        select
+            present_keys.{{ key }},
+            numbered_extracts.extract_number,
+            numbered_extracts.extracted_at,
+            numbered_extracts.complete_number,
+            numbered_extracts.complete_number
+            - case when numbered_extracts.is_complete then 1 else 0 end as complete_before
+        from present_keys
+        inner join numbered_extracts
+            on present_keys._extracted_at = numbered_extracts.extracted_at
     ),
 
     sightings as (
         select
-            presence.{{ key }},
-            numbered_extracts.extract_number,
-            numbered_extracts.extracted_at,
-            lag(numbered_extracts.extract_number) over (
-                partition by presence.{{ key }} order by numbered_extracts.extract_number
-            ) as previous_extract_number,
-            lead(numbered_extracts.extract_number) over (
-                partition by presence.{{ key }} order by numbered_extracts.extract_number
-            ) as next_extract_number
-        from present_keys as presence
-        inner join numbered_extracts
-            on presence._extracted_at = numbered_extracts.extracted_at
+            *,
+            coalesce(
+                lag(complete_number) over key_in_time < complete_before, false
+            ) as is_return,
+            lead(complete_before) over key_in_time as next_complete_before
+        from numbered_sightings
+        window key_in_time as (partition by {{ key }} order by extract_number)
     ),
 
     stays as (
         select
             *,
-            max(case
-                when previous_extract_number < extract_number - 1 then extracted_at
-            end) over (
+            max(case when is_return then extracted_at end) over (
                 partition by {{ key }} order by extract_number
                 rows between unbounded preceding and current row
             ) as returned_at
@@ -112,6 +134,17 @@
         where is_first or is_return or is_changed
     ),
 
+    -- A key that is back in a row nobody accepted lives on with what was known of it.
+    revivals as (
+        select
+            {{ key }},
+            extracted_at as valid_at,
+            false as is_deleted,
+            null as attributes
+        from stays
+        where is_return
+    ),
+
     deletions as (
         select
             stays.{{ key }},
@@ -120,12 +153,15 @@
             null as attributes
         from stays
         inner join numbered_extracts
-            on stays.extract_number + 1 = numbered_extracts.extract_number
-        where coalesce(stays.next_extract_number, 0) <> stays.extract_number + 1
+            on stays.complete_number + 1 = numbered_extracts.complete_number
+            and numbered_extracts.is_complete
+        where coalesce(stays.next_complete_before, stays.complete_number + 1) > stays.complete_number
     ),
 
     changes as (
         select * from upserts
+        union all
+        select * from revivals
         union all
         select * from deletions
     )

@@ -13,34 +13,11 @@
     {%- set repeats_within = ['_extracted_at', '_content_hash'] if load_kind == 'full'
         else key if load_kind == 'append' and key else ['_content_hash'] -%}
     {%- set has_conflicts = key and load_kind != 'increment' -%}
-    {%- set in_conflict = 'conflicting_keys.' ~ key[0] ~ ' is not null' if has_conflicts else 'false' -%}
-    {%- set only_here = ['_cast_reasons', '_reasons_found', '_landed_content', '_is_duplicate'] -%}
+    {%- set only_here = ['_cast_reasons', '_reasons_found', '_landed_content', '_is_in_conflict', '_is_copy'] -%}
     with
 
     landed as (
-        select
-            *,
-            {{ row_hash(columns | map(attribute='name') | list) }} as _content_hash
-        from {{ source_relation }}
-    ),
-
-    compared as (
-        select
-            _load_id,
-            _row_number,
-            lag(_content_hash) over (
-                partition by {{ repeats_within | join(', ') }}
-                order by _extracted_at nulls first, _content_hash, _load_id, _row_number
-            ) = _content_hash as is_copy
-        from landed
-    ),
-
-    copies as (
-        select
-            _load_id,
-            _row_number
-        from compared
-        where is_copy
+        select * from {{ source_relation }}
     ),
 
     typed as (
@@ -53,7 +30,10 @@
                 null
                 {%- for column in columns %}{{ cast_reasons(column, zone) }}{% endfor %}
                 {%- for name in key %},
-                case when {{ cleaned('landed.' ~ name) }} is null then '{{ name }}: missing' end
+                case
+                    when {{ cleaned(name) }} is null then '{{ name }}: missing'
+                    when {{ cleaned(name) }} in ('-1', '-2') then '{{ name }}: reserved'
+                end
                 {%- endfor %}
                 {%- if load_kind == 'increment' %},
                 case
@@ -66,24 +46,20 @@
                 {%- endif %}
             ), '') as _cast_reasons,
             {{ raw_content(columns) }} as _landed_content,
-            landed._content_hash,
-            landed._load_id,
-            landed._row_number,
-            landed._extracted_at,
+            {{ content_hash(columns, zone) }} as _content_hash,
+            _load_id,
+            _row_number,
+            _extracted_at,
             {%- if business_time %}
             coalesce(
-                landed._extracted_at,
+                _extracted_at,
                 {{ typed_value('landed.' ~ business_time, 'timestamp', zone) }}
                 + interval {{ contract.meta.known_lag }}
-            ) as _known_at,
+            ) as _known_at
             {%- else %}
-            landed._extracted_at as _known_at,
+            _extracted_at as _known_at
             {%- endif %}
-            copies._load_id is not null as _is_duplicate
         from landed
-        left join copies
-            on landed._load_id = copies._load_id
-            and landed._row_number = copies._row_number
     ),
 
     ruled as (
@@ -99,35 +75,50 @@
         from typed
     ),
 
-    conflicting_keys as (
+    contradicted as (
         select
-            {%- for name in key if has_conflicts %}
-            {{ name }},
-            {%- endfor %}
-            _extracted_at
+            *,
+            {%- if has_conflicts %}
+            _reasons_found is null
+            and min(case when _reasons_found is null then _content_hash end) over key_of_extract
+            <> max(case when _reasons_found is null then _content_hash end) over key_of_extract
+                as _is_in_conflict
+            {%- else %}
+            false as _is_in_conflict
+            {%- endif %}
         from ruled
-        where {{ "_reasons_found is null" if has_conflicts else "false" }}
-        group by all
-        having count(distinct _content_hash) > 1
+        {%- if has_conflicts %}
+        window key_of_extract as (partition by _extracted_at, {{ key | join(', ') }})
+        {%- endif %}
+    ),
+
+    -- An accepted row is a copy of accepted ones only: what is refused leaves room for its
+    -- correction. An undated delivery comes after the dated ones.
+    compared as (
+        select
+            *,
+            coalesce(
+                lag(_content_hash) over (
+                    partition by
+                        {{ repeats_within | join(', ') }},
+                        _reasons_found is null,
+                        _is_in_conflict
+                    order by _extracted_at nulls last, _content_hash, _load_id, _row_number
+                ) = _content_hash, false
+            ) as _is_copy
+        from contradicted
     ),
 
     judged as (
         select
-            ruled.*,
+            *,
             case
-                when {{ in_conflict }} then 'quarantined'
-                when ruled._is_duplicate then 'duplicate'
-                when ruled._reasons_found is not null then 'quarantined'
+                when _is_in_conflict then 'quarantined'
+                when _is_copy then 'duplicate'
+                when _reasons_found is not null then 'quarantined'
                 else 'accepted'
             end as _status
-        from ruled
-        {%- if has_conflicts %}
-        left join conflicting_keys
-            on ruled._extracted_at is not distinct from conflicting_keys._extracted_at
-            {%- for name in key %}
-            and ruled.{{ name }} = conflicting_keys.{{ name }}
-            {%- endfor %}
-        {%- endif %}
+        from compared
     )
 
     select

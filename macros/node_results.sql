@@ -56,10 +56,10 @@
     {{ return(flags.WHICH in ['build', 'run', 'test', 'seed', 'snapshot']) }}
 {%- endmacro %}
 
-{#- A table built with --empty or --sample is a success for dbt only. -#}
+{#- What is built or tested with --empty or --sample is a success for dbt only. -#}
 {% macro recorded_status(result) -%}
     {%- set is_partial = flags.EMPTY or flags.SAMPLE -%}
-    {{ return('partial' if is_partial and result.status == 'success' else result.status | string) }}
+    {{ return('partial' if is_partial and result.status in ['success', 'pass'] else result.status | string) }}
 {%- endmacro %}
 
 {% macro literal_time(moment) -%}

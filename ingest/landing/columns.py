@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from difflib import get_close_matches
 
 from ingest.contracts import Contract, column_name
 from ingest.errors import RefusedFileError
+
+_IDENTIFIER = re.compile(r"\(unnamed\)|[^\W\d][\w ./-]{0,62}")
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ def refuse_missing(contract: Contract, found: set[str], headers: Sequence[str]) 
         else f"No column of {contract.source}.{contract.entity} is in the file"
     )
     raise RefusedFileError(
-        f"{what}; the file has {_listed(headers) or 'no columns'}.",
+        f"{what}; the file has {_described(contract, headers)}.",
         "Deliver it with them (op is I, U or D; a file of new rows has I), or add the name that "
         f"the file uses to the column's synonyms in the contract of {contract.source}."
         if "op" in missing
@@ -98,13 +101,36 @@ def name_notes(contract: Contract, mapping: dict[str, str], seen: Sequence[str])
     if renamed := [f"{name} -> {to}" for name, to in mapping.items() if name != to]:
         notes.append(f"columns read under another name: {_listed(renamed)}")
     if extra := [name or "(unnamed)" for name in seen if name not in mapping]:
-        notes.append(f"extra columns, kept in the raw zone only: {_listed(extra)}")
+        shown = dict.fromkeys(map(shown_name, extra))
+        notes.append(f"extra columns, kept in the raw zone only: {_listed(shown)}")
     present = set(mapping.values())
     if missing := [c.name for c in contract.columns if c.name not in present]:
         alike = {name: get_close_matches(name, map(column_name, extra), 1) for name in missing}
         hints = [f"{name} (is it {found[0]}?)" if found else name for name, found in alike.items()]
         notes.append(f"missing columns, landed as NULL: {_listed(hints)}")
     return notes
+
+
+def _described(contract: Contract, headers: Sequence[str]) -> str:
+    """The headers without their text: in a file without a header it would be somebody's data."""
+    names = lookup(contract)
+    known = [names[name] for name in map(column_name, headers) if name in names]
+    alike = [
+        header
+        for header in headers
+        if column_name(header) not in names and get_close_matches(column_name(header), names, 1)
+    ]
+    parts = [f"{len(headers)} columns" if headers else "no columns"]
+    if headers:
+        parts.append(f"of them known: {_listed(known) or 'none, so perhaps it has no header'}")
+    if alike:
+        parts.append(f"nearly: {_listed(map(shown_name, alike))}")
+    return "; ".join(parts)
+
+
+def shown_name(name: str) -> str:
+    """A column name of a file, if it is one: what is no identifier may be somebody's data."""
+    return name if _IDENTIFIER.fullmatch(name) else "(a name that is no identifier)"
 
 
 def _notes(contract: Contract, headers: Sequence[str], found: dict[str, int]) -> list[str]:

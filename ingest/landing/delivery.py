@@ -24,7 +24,12 @@ FORMATS: Mapping[str, str] = {
     ".pq": "parquet",
 }
 UNDATED = date(1970, 1, 1)
-_NAME_TIME = re.compile(r"[_.\- ](\d{8}T\d{6}Z|\d{4}-\d{2}-\d{2}|\d{8})$")
+FIRST_YEAR, LAST_YEAR = 1990, 2199  # of declared times: what history and calendar can hold
+_UNFINISHED = ("~", ".part", ".filepart", ".partial", ".tmp", ".crdownload")
+_NAME_TIME = re.compile(
+    r"[_.\- ](\d{8}T\d{6}Z|\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}:\d{2}Z)?|(?:19|20|21)\d{6})$"
+)
+_LIKE_A_TIME = re.compile(r"(19|20|21)\d{2}-?[01]\d")
 _NAME_FORMATS = ("%Y%m%dT%H%M%SZ", "%Y-%m-%d", "%Y%m%d")
 
 
@@ -36,6 +41,25 @@ def split_name(path: Path) -> tuple[str, str]:
     stem, dot, extension = name.rpartition(".")
     kind = FORMATS.get(f".{extension.lower()}", "") if dot else ""
     return (stem, kind) if kind else (name, "")
+
+
+def refuse_odd_file(path: Path) -> None:
+    """Raises RefusedFileError for what is no file, not complete, or named in no known letters."""
+    if not path.is_file():
+        raise RefusedFileError(
+            "It is a link to a folder, a broken link or another thing that is no file.",
+            "Put the file itself there, or land the folder by its own path.",
+        )
+    if path.name.lower().endswith(_UNFINISHED):
+        raise RefusedFileError(
+            "The name says that the file is not complete.", "Rename it when it is."
+        )
+    try:
+        path.name.encode()
+    except UnicodeEncodeError as error:
+        raise RefusedFileError(
+            "The name of the file is not UTF-8.", "Rename it and land it again."
+        ) from error
 
 
 def find_contract(source: SourceContract, path: Path) -> Contract:
@@ -67,7 +91,7 @@ def parse_time(text: str) -> datetime:
     """
     for pattern in _NAME_FORMATS:
         try:
-            return datetime.strptime(text.strip(), pattern)
+            return _plausible(datetime.strptime(text.strip(), pattern), text)
         except ValueError:
             continue
     try:
@@ -78,8 +102,20 @@ def parse_time(text: str) -> datetime:
             "Write it as 2024-01-31, 2024-01-31T06:00:00Z or 20240131T060000Z.",
         ) from error
     if moment.tzinfo is not None:
-        moment = moment.astimezone(UTC).replace(tzinfo=None)
-    return moment.replace(microsecond=0)
+        try:
+            moment = moment.astimezone(UTC).replace(tzinfo=None)
+        except OverflowError:
+            moment = datetime.min
+    return _plausible(moment.replace(microsecond=0), text)
+
+
+def _plausible(moment: datetime, text: str) -> datetime:
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise ConfigError(
+            f"The extract time {text!r} is not between {FIRST_YEAR} and {LAST_YEAR}.",
+            "Write the time at which the extract was made.",
+        )
+    return moment
 
 
 def declared_time(
@@ -92,7 +128,7 @@ def declared_time(
     if given is not None:
         return given, "option"
     sidecar = path.with_name(path.name + SIDECAR_SUFFIX)
-    if sidecar.is_file():
+    if _is_there(sidecar):
         return _sidecar_time(sidecar), "sidecar"
     if (moment := name_time(path)) is not None:
         return moment, "file name"
@@ -105,15 +141,27 @@ def declared_time(
     return None, "none"
 
 
+def looks_dated(path: Path) -> bool:
+    """Whether the file's name holds what a person would read as a date."""
+    return bool(_LIKE_A_TIME.search(path.name))
+
+
 def name_time(path: Path) -> datetime | None:
-    """The time at the end of the file's name, if there is one."""
+    """The time at the end of the file's name, if there is one; RefusedFileError if it is none."""
     match = _NAME_TIME.search(split_name(path)[0])
     if match is None:
         return None
     try:
         return parse_time(match.group(1))
-    except ConfigError:
-        return None
+    except ConfigError as error:
+        raise RefusedFileError(error.message, "Name the file after a time that exists.") from error
+
+
+def _is_there(sidecar: Path) -> bool:
+    try:
+        return sidecar.is_file()
+    except OSError:  # a name that leaves no room for the suffix has no sidecar
+        return False
 
 
 def _sidecar_time(sidecar: Path) -> datetime:

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from ingest.contracts import column_name
 from ingest.errors import RefusedFileError
-from ingest.landing.columns import lookup, name_notes, refuse_missing
+from ingest.landing.columns import lookup, name_notes, refuse_missing, shown_name
 from ingest.landing.shapes import (
     ShapeError,
     decode_json,
@@ -152,5 +152,5 @@ class JsonRows:
         for note in name_notes(contract, self.mapping, list(self._keys)):
             self.sink.note(note)
         if self._extra_fields:
-            shown = ", ".join(list(self._extra_fields)[:20])
+            shown = ", ".join(dict.fromkeys(map(shown_name, list(self._extra_fields)[:20])))
             self.sink.note(f"extra fields, kept in the raw zone only: {shown}")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import codecs
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,13 +21,15 @@ from ingest.errors import ConfigError, LockedError, RefusedFileError, Storehouse
 from ingest.home import Home
 from ingest.landing.commit import Pending, recover
 from ingest.landing.delivery import (
-    SIDECAR_SUFFIX,
     UNDATED,
     declared_time,
     find_contract,
     load_id,
+    looks_dated,
+    refuse_odd_file,
     split_name,
 )
+from ingest.landing.find_files import find_files
 from ingest.landing.outcome import FileOutcome
 from ingest.landing.read_csv import read_csv
 from ingest.landing.read_json import read_json
@@ -34,17 +37,16 @@ from ingest.landing.read_ndjson import read_ndjson
 from ingest.landing.read_parquet import read_parquet
 from ingest.landing.records import (
     LoadPaths,
-    full_loads,
     load_paths,
     read_record,
     write_record,
     write_stubs,
 )
 from ingest.landing.sink import Sink, fsync_path
-from ingest.landing.stream import BLOCK_BYTES, PARQUET_MAGIC, Text, open_delivery
+from ingest.landing.stream import BLOCK_BYTES, PARQUET_MAGIC, Text, open_delivery, printable
+from ingest.landing.volume_guard import VolumeGuard
 
 LOCK_SECONDS = 600.0
-GUARD_SHARE = 0.5
 MANIFEST = "manifest.json"
 
 
@@ -81,7 +83,7 @@ def land_paths(
     """
     if encoding is not None:
         _check_encoding(encoding)
-    files = _find_files(home, contracts, source, path)
+    files = find_files(home, contracts, source, path)
     landing = _Landing(home, encoding, force)
     outcomes: list[FileOutcome] = []
 
@@ -102,8 +104,10 @@ def land_paths(
                 deliveries.append(_delivery(contracts, name, file, extracted_at))
             except RefusedFileError as refusal:
                 done(_refused(file, name, None, refusal))
-        for delivery in sorted(deliveries, key=_landing_order):
-            done(landing.land(delivery))
+        in_order = sorted(deliveries, key=_landing_order)
+        for _, extract in groupby(enumerate(in_order), key=_extract_of):
+            for outcome in landing.land([delivery for _, delivery in extract]):
+                done(outcome)
     return outcomes
 
 
@@ -114,77 +118,22 @@ def _landing_order(delivery: Delivery) -> tuple[str, str, datetime, str]:
     return (contract.source, contract.entity, moment, str(delivery.path))
 
 
+def _extract_of(numbered: tuple[int, Delivery]) -> tuple[Any, ...]:
+    """What the files of one full extract share; any other file is an extract of its own."""
+    number, delivery = numbered
+    contract = delivery.contract
+    if contract.load_kind == "full":
+        return (contract.source, contract.entity, delivery.extracted_at)
+    return (number,)
+
+
 def _check_encoding(encoding: str) -> None:
     try:
-        codecs.lookup(encoding)
+        "a".encode(encoding)  # refuses hex and other codecs that make no text, too
     except LookupError as error:
         raise ConfigError(
             f"The encoding {encoding!r} is unknown.", "Use utf-8, latin-1, cp1252 or utf-16."
         ) from error
-
-
-def _find_files(
-    home: Home, contracts: Contracts, source: str | None, path: Path | None
-) -> list[tuple[str, Path]]:
-    """(source name, file) of everything to land, in name order."""
-    if source is not None and source not in contracts:
-        raise _unknown_source(contracts, source)
-    if path is None:
-        folders = [home.extracts / source] if source else _source_folders(home)
-        loose = [] if source else _files_in(home.extracts, deep=False)
-        return [("", file) for file in loose] + [
-            (folder.name, file) for folder in folders for file in _files_in(folder)
-        ]
-    path = path.absolute()
-    if not path.exists():
-        raise ConfigError(f"{path} does not exist.", "Give a file or a folder of extracts.")
-    name = source or _source_of(home, contracts, path)
-    if path.is_file():
-        return [(name, path)]
-    files = _files_in(path)
-    if not files:
-        raise ConfigError(f"The folder {path} holds no files.", "Give a folder with extracts.")
-    return [(name, file) for file in files]
-
-
-def _source_of(home: Home, contracts: Contracts, path: Path) -> str:
-    if path.is_relative_to(home.extracts) and path != home.extracts:
-        name = path.relative_to(home.extracts).parts[0]
-        if name in contracts:
-            return name
-    if len(contracts) == 1:
-        return next(iter(contracts))
-    raise ConfigError(
-        f"It is not clear which source {path} belongs to.",
-        f"Give --source, one of: {', '.join(contracts)}.",
-    )
-
-
-def _unknown_source(contracts: Contracts, name: str) -> ConfigError:
-    return ConfigError(
-        f"There is no source {name!r}.", f"The sources are: {', '.join(contracts) or 'none'}."
-    )
-
-
-def _source_folders(home: Home) -> list[Path]:
-    if not home.extracts.is_dir():
-        return []
-    return sorted(
-        path for path in home.extracts.iterdir() if path.is_dir() and not path.name.startswith(".")
-    )
-
-
-def _files_in(folder: Path, *, deep: bool = True) -> list[Path]:
-    """The files of a folder but for sidecars and hidden ones, in name order."""
-    if not folder.is_dir():
-        return []
-    return sorted(
-        path
-        for path in (folder.rglob("*") if deep else folder.iterdir())
-        if path.is_file()
-        and not path.name.endswith(SIDECAR_SUFFIX)
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )
 
 
 def _delivery(
@@ -196,6 +145,7 @@ def _delivery(
         raise RefusedFileError(
             f"{where}.", f"Put it into extracts/<source>/, one of: {', '.join(contracts)}."
         )
+    refuse_odd_file(path)
     contract = find_contract(source, path)
     moment, time_from = declared_time(contract, path, extracted_at)
     return Delivery(path, contract, moment, time_from)
@@ -203,7 +153,7 @@ def _delivery(
 
 def _refused(path: Path, source: str, entity: str | None, refusal: StorehouseError) -> FileOutcome:
     return FileOutcome(
-        path=path,
+        path=Path(printable(str(path))),
         source=source,
         entity=entity,
         status="refused",
@@ -239,45 +189,86 @@ def _locked(home: Home) -> Iterator[None]:
 
 
 class _Landing:
-    """Lands deliveries one after the other; keeps what they share."""
+    """Lands extracts one after the other; keeps what they share."""
 
     def __init__(self, home: Home, encoding: str | None, force: bool) -> None:
         self._home = home
         self._encoding = encoding
         self._force = force
         self._engine: duckdb.DuckDBPyConnection | None = None
-        self._full: dict[tuple[str, str], dict[datetime, int]] | None = None
+        self._volume_guard: VolumeGuard | None = None
 
-    def land(self, delivery: Delivery) -> FileOutcome:
-        """Lands one file; a file at fault gives an outcome, a home at fault raises."""
-        contract = delivery.contract
+    def land(self, extract: Sequence[Delivery]) -> list[FileOutcome]:
+        """Lands the files of one extract together, or none of them.
+
+        A file at fault gives outcomes, a home at fault raises.
+        """
+        written: list[Pending] = []
+        outcomes: list[FileOutcome] = []
         try:
             try:
-                digest, size = _digest(delivery.path)
-            except OSError as error:
-                raise _unreadable(error) from error
-            identity = load_id(
-                contract, delivery.extracted_at, digest, self._other_encoding(contract)
-            )
-            load_date = delivery.extracted_at.date() if delivery.extracted_at else UNDATED
-            paths = load_paths(self._home, contract, identity, load_date)
-            if paths.record.exists() and paths.lake.exists():
-                return _already(delivery, identity, read_record(paths.record))
-            pending = Pending(self._home, identity, paths)
-            try:
-                pending.begin()
-                outcome = self._write(delivery, identity, paths, pending, digest, size)
-                pending.commit()
+                for delivery in extract:
+                    outcomes.append(self._land_file(delivery, written))
+                self._guard(extract[0], outcomes, written)
+                for pending in written:
+                    pending.commit()
             finally:
-                pending.roll_back()
+                for pending in written:
+                    pending.roll_back()
         except StorehouseError as refusal:
-            return _refused(delivery.path, contract.source, contract.entity, refusal)
+            return [
+                outcomes[number]
+                if number < len(outcomes) and outcomes[number].status == "already landed"
+                else self._refused_with(extract, len(outcomes), number, refusal)
+                for number in range(len(extract))
+            ]
         except OSError as error:
             raise _cannot_write(self._home, error) from error
-        if contract.load_kind == "full" and delivery.extracted_at is not None:
-            times = self._full_loads().setdefault((contract.source, contract.entity), {})
-            times[delivery.extracted_at] = max(times.get(delivery.extracted_at, 0), outcome.rows)
-        return outcome
+        return outcomes
+
+    @staticmethod
+    def _refused_with(
+        extract: Sequence[Delivery], reached: int, number: int, refusal: StorehouseError
+    ) -> FileOutcome:
+        """The outcome of one file of an extract that was refused at file number `reached`."""
+        delivery = extract[number]
+        if number != reached < len(extract):
+            refusal = RefusedFileError(
+                f"Another file of this extract was refused: {extract[reached].path.name}.",
+                "Mend that one; a full extract is landed whole.",
+            )
+        return _refused(delivery.path, delivery.contract.source, delivery.contract.entity, refusal)
+
+    def _land_file(self, delivery: Delivery, written: list[Pending]) -> FileOutcome:
+        """Writes one file to temporary names, or finds that it was landed before."""
+        contract = delivery.contract
+        try:
+            digest, size = _digest(delivery.path)
+        except OSError as error:
+            raise _unreadable(error) from error
+        identity = load_id(contract, delivery.extracted_at, digest, self._other_encoding(contract))
+        load_date = delivery.extracted_at.date() if delivery.extracted_at else UNDATED
+        paths = load_paths(self._home, contract, identity, load_date)
+        if paths.record.exists() and paths.lake.exists():
+            return _already(delivery, identity, read_record(paths.record))
+        pending = Pending(self._home, identity, paths)
+        written.append(pending)
+        pending.begin()
+        return self._write(delivery, identity, paths, pending, digest, size)
+
+    def _guard(
+        self, delivery: Delivery, outcomes: Sequence[FileOutcome], written: Sequence[Pending]
+    ) -> None:
+        contract, moment = delivery.contract, delivery.extracted_at
+        if contract.load_kind != "full" or moment is None or not written:
+            return
+        if self._volume_guard is None:
+            self._volume_guard = VolumeGuard(self._home, self._connection())
+        rows = sum(outcome.rows for outcome in outcomes if outcome.status == "landed")
+        if not self._force:
+            lake_files = [pending.parts.lake for pending in written]
+            self._volume_guard.judge(contract, moment, rows, lake_files)
+        self._volume_guard.landed(contract, moment, rows)
 
     def _write(
         self,
@@ -310,10 +301,11 @@ class _Landing:
                 f"No line of the file can be read as a row ({sink.first_reject}).",
                 "Mend the file, or name its --encoding, and land it again.",
             )
-        self._guard(delivery, sink.rows, pending.parts.lake, paths.lake.parent.parent)
         if not contract.is_modelled:
             sink.note("landed and counted, not modelled")
-        if delivery.extracted_at is None and contract.load_kind == "increment":
+        if delivery.extracted_at is None and looks_dated(delivery.path):
+            sink.note("the name does not end in an extract time, such as _20250131T060000Z")
+        elif delivery.extracted_at is None and contract.load_kind == "increment":
             sink.note("no extract time in the name: its rows count as known when they changed")
         elif delivery.extracted_at is not None and delivery.extracted_at > received_at:
             sink.note(f"the extract time {delivery.extracted_at.isoformat()}Z is still to come")
@@ -384,73 +376,12 @@ class _Landing:
                 sink.note(f"the content is {kind}, whatever the name says")
             return kind, text.encoding
 
-    def _guard(self, delivery: Delivery, rows: int, lake: Path, entity: Path) -> None:
-        """Raises RefusedFileError for a full extract that lost half of the one before it.
-
-        Rows alone do not tell: keys that came empty, repeated or spelt otherwise are lost as well.
-        """
-        contract, moment = delivery.contract, delivery.extracted_at
-        if self._force or contract.load_kind != "full" or moment is None:
-            return
-        loads = self._full_loads().get((contract.source, contract.entity), {})
-        earlier = [time for time in loads if time < moment]
-        if not earlier:
-            return
-        before = max(earlier)
-        if rows < GUARD_SHARE * loads[before]:
-            raise RefusedFileError(
-                f"This full extract of {contract.entity} has {rows} rows, under half of the "
-                f"{loads[before]} of {before.isoformat()}Z: what is absent would count as deleted.",
-                "Deliver the complete extract, or land it with --force if it is right.",
-            )
-        known, kept = self._keys_kept(contract, lake, entity, before)
-        if kept < GUARD_SHARE * known:
-            raise RefusedFileError(
-                f"This full extract of {contract.entity} has {kept} of the {known} keys of "
-                f"{before.isoformat()}Z: what is absent would count as deleted.",
-                f"Check {', '.join(contract.key)} in the file; --force lands it all the same.",
-            )
-
-    def _keys_kept(
-        self, contract: Contract, lake: Path, entity: Path, before: datetime
-    ) -> tuple[int, int]:
-        """How many keys the extract of `before` had, and how many of them the new lake file has."""
-        if not contract.key:
-            return 0, 0
-        columns = ", ".join(f"trim({name})" for name in contract.key)
-        filled = " and ".join(f"trim({name}) <> ''" for name in contract.key)
-        folder = entity / f"load_date={before.date()}" / "*.parquet"
-        return (
-            self._connection()
-            .execute(
-                f"""
-            with known as (
-                select distinct {columns} from read_parquet(?, hive_partitioning = false)
-                where _extracted_at = ? and {filled}
-            ),
-            kept as (
-                select * from known
-                intersect
-                select {columns} from read_parquet(?, hive_partitioning = false)
-            )
-            select (select count(*) from known), (select count(*) from kept)
-            """,
-                [str(folder), before, str(lake)],
-            )
-            .fetchall()[0]
-        )
-
     def _other_encoding(self, contract: Contract) -> str:
         """The encoding asked for where it is not the contract's: it makes other rows."""
         if self._encoding is None:
             return ""
         named = codecs.lookup(self._encoding).name
         return "" if named == codecs.lookup(contract.encoding).name else named
-
-    def _full_loads(self) -> dict[tuple[str, str], dict[datetime, int]]:
-        if self._full is None:
-            self._full = full_loads(self._home)
-        return self._full
 
     def _connection(self) -> duckdb.DuckDBPyConnection:
         if self._engine is None:

@@ -83,9 +83,9 @@ def read_record(path: Path) -> dict[str, Any]:
 
 
 def full_loads(home: Home) -> dict[tuple[str, str], dict[datetime, int]]:
-    """Rows landed by each full load, by (source, entity) and declared extract time.
+    """Rows landed of each full extract, by (source, entity) and declared extract time.
 
-    Of several loads with one declared time the largest counts.
+    The files of one declared time are one extract.
     """
     loads: dict[tuple[str, str], dict[datetime, int]] = {}
     if not loads_dir(home).is_dir():
@@ -95,7 +95,7 @@ def full_loads(home: Home) -> dict[tuple[str, str], dict[datetime, int]]:
     full = (ds.field("load_kind") == "full") & ds.field("extracted_at").is_valid()
     for row in dataset.to_table(columns=wanted, filter=full).to_pylist():
         times = loads.setdefault((row["source_system"], row["entity"]), {})
-        times[row["extracted_at"]] = max(times.get(row["extracted_at"], 0), row["rows_landed"])
+        times[row["extracted_at"]] = times.get(row["extracted_at"], 0) + row["rows_landed"]
     return loads
 
 

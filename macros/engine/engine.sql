@@ -13,8 +13,9 @@
     strip_accents({{ expression }})
 {%- endmacro %}
 
-{% macro row_hash(columns) -%}
-    md5(to_json(struct_pack({% for column in columns %}{{ column }} := {{ column }}{{ ", " if not loop.last }}{% endfor %})))
+{#- Text with e-mail addresses and telephone numbers blotted out. -#}
+{% macro without_addresses(expression) -%}
+    regexp_replace(regexp_replace({{ expression }}, '[^\s"@]+@[^\s"@]+', '***@***', 'g'), '[+][0-9][0-9 ()/-]{6,}[0-9]', '+***', 'g')
 {%- endmacro %}
 
 {% macro json_object(fields) -%}

@@ -60,6 +60,11 @@ def apply_rules(
 
     Raises UnknownRuleError.
     """
+    if min(levels.values(), default=1) > 0:
+        raise UnknownRuleError(
+            "seeds/payment_risk_levels.csv has no level that starts at 0 points.",
+            "Add it, then `storehouse run`.",
+        )
     # Windows need a time: payments without one share a moment before all others, and fire no
     # rule that counts.
     ordered = (

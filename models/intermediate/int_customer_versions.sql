@@ -23,8 +23,12 @@ with shop_states as (
 ),
 
 shop_extracts as (
-    select extracted_at from {{ ref('stg_landing__loads') }}
+    select
+        extracted_at,
+        coalesce(sum(rows_rejected), 0) = 0 as is_complete
+    from {{ ref('stg_landing__loads') }}
     where source_system = 'shop' and entity = 'customers'
+    group by extracted_at
 ),
 
 {{ full_extract_changes(

@@ -243,7 +243,7 @@ def test_the_check_refuses(snippet: str, found: str, renderer: Renderer) -> None
         "{{ date_spine('a', 'b') }}",
         "select {{ all_columns_except(['a']) }} from b",
         "select {{ sorted_text('a') }}, {{ iso_weekday('b') }}, {{ struct_of(['c']) }} from d",
-        "select {{ matches('a', '^[0-9]{4}$') }}, {{ row_hash(['a', 'b']) }} from c",
+        "select {{ matches('a', '^[0-9]{4}$') }}, {{ json_object({'a': 'a'}) }} from c",
     ],
 )
 def test_the_check_lets_pass(snippet: str, renderer: Renderer) -> None:

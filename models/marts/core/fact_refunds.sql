@@ -38,7 +38,8 @@ refunds_of_orders as (
                 when lines.line_number is not null
                     then lines.net_amount / nullif(lines.net_amount + lines.tax_amount, 0)
             end,
-            order_totals.net_amount / nullif(order_totals.order_total_amount, 0)
+            order_totals.net_amount / nullif(order_totals.order_total_amount, 0),
+            1
         ) as net_share
     from refunds
     left join orders
@@ -57,7 +58,7 @@ dated_refunds as (
     select
         *,
         cast({{ to_local('refunded_at', 'time_zone') }} as date) as refund_date,
-        cast(round(amount * coalesce(net_share, 1), 2) as decimal(18, 2)) as net_amount
+        cast(round(amount * least(greatest(net_share, 0), 1), 2) as decimal(18, 2)) as net_amount
     from refunds_of_orders
 ),
 

@@ -8,9 +8,9 @@ renamed as (
         customer_id as customer_reference,
         customer_unique_id as customer_id,
 
-        customer_zip_code_prefix as postal_code,
+        {{ known_place('customer_zip_code_prefix') }} as postal_code,
         {{ normalised_place('customer_city') }} as city,
-        upper(customer_state) as state,
+        {{ known_place('upper(customer_state)') }} as state,
         'BR' as country_code,
 
         _content_hash,

@@ -7,9 +7,9 @@ renamed as (
     select
         seller_id,
 
-        seller_zip_code_prefix as postal_code,
+        {{ known_place('seller_zip_code_prefix') }} as postal_code,
         {{ normalised_place('seller_city') }} as city,
-        upper(seller_state) as state,
+        {{ known_place('upper(seller_state)') }} as state,
         'BR' as country_code,
 
         _content_hash,

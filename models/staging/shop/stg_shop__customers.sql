@@ -22,10 +22,10 @@ renamed as (
         coalesce(marketing_consent_granted, false) as has_marketing_consent,
         marketing_consent_granted_at as marketing_consent_at,
 
-        {{ cleaned("default_address['postal_code']") }} as postal_code,
+        {{ known_place(cleaned("default_address['postal_code']")) }} as postal_code,
         {{ normalised_place("default_address['city']") }} as city,
-        upper({{ cleaned("default_address['state']") }}) as state,
-        upper({{ cleaned("default_address['country']") }}) as country_code,
+        upper({{ known_place(cleaned("default_address['state']")) }}) as state,
+        upper({{ known_place(cleaned("default_address['country']")) }}) as country_code,
 
         created_at,
         updated_at,

@@ -12,8 +12,8 @@ renamed as (
         opening_quantity as opening_quantity_raw,
         coalesce(received_quantity, 0) as received_quantity,
         closing_quantity as closing_quantity_raw,
-        greatest(opening_quantity, 0) as opening_quantity,
-        greatest(closing_quantity, 0) as closing_quantity,
+        case when opening_quantity < 0 then 0 else opening_quantity end as opening_quantity,
+        case when closing_quantity < 0 then 0 else closing_quantity end as closing_quantity,
         case
             when closing_quantity < 0 and opening_quantity < 0 then 'negative_opening_and_closing'
             when closing_quantity < 0 then 'negative_closing'

@@ -16,10 +16,10 @@ renamed as (
         cancelled_at,
         promised_at,
 
-        ship_to_postal_code as postal_code,
+        {{ known_place('ship_to_postal_code') }} as postal_code,
         {{ normalised_place('ship_to_city') }} as city,
-        upper(ship_to_state) as state,
-        upper(ship_to_country) as country_code,
+        {{ known_place('upper(ship_to_state)') }} as state,
+        {{ known_place('upper(ship_to_country)') }} as country_code,
 
         upper(currency) as currency,
         order_total as stated_total_amount,

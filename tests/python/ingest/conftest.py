@@ -93,6 +93,10 @@ class Toy:
         )
         return outcome
 
+    def land_all(self) -> list[FileOutcome]:
+        """Lands everything that was delivered."""
+        return land_paths(self.home, self.contracts, "toy", self.inbox)
+
     def read(
         self, entity: str, content: bytes | BinaryIO, reader: Callable[[Text, Sink], None]
     ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

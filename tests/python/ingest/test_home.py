@@ -40,6 +40,15 @@ def test_a_folder_that_dbt_reads_cannot_be_the_home(
         Home.from_env()
 
 
+@pytest.mark.parametrize("name", ["o'clock", "a[1]", "b{c}", "50%", "#1", "why?"])
+def test_a_path_that_dbt_would_misread_cannot_be_the_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("STOREHOUSE_HOME", str(tmp_path / name))
+    with pytest.raises(ConfigError, match="in its path"):
+        Home.from_env()
+
+
 def test_a_file_cannot_be_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("STOREHOUSE_HOME", str(tmp_path / "file"))

@@ -280,13 +280,15 @@ REFUSED: list[tuple[str, str, bytes, str]] = [
         "missing key",
         "sales.csv",
         b"amount,remark\n1,2\n",
-        "The required column sale_id is missing; the file has amount, remark.",
+        "The required column sale_id is missing; the file has 2 columns; of them known: amount, "
+        "remark.",
     ),
     (
         "no known column",
         "sales.csv",
         b"1,9.50,a\n2,8,b\n",
-        "The required column sale_id is missing; the file has 1, 9.50, a.",
+        "The required column sale_id is missing; the file has 3 columns; of them known: none, so "
+        "perhaps it has no header.",
     ),
     (
         "undecodable header",

@@ -22,8 +22,8 @@ from ingest.landing.sink import Sink
 SALES = "sale_id,amount\n1,2\n2,3\nbad\n"
 
 
-def people(count: int) -> str:
-    return json.dumps([{"person_id": str(number)} for number in range(count)])
+def people(count: int, first: int = 0) -> str:
+    return json.dumps([{"person_id": str(number)} for number in range(first, first + count)])
 
 
 def test_same_delivery_twice_changes_nothing_and_says_so(toy: Any) -> None:
@@ -118,7 +118,8 @@ def test_record_holds_what_the_interface_says(toy: Any) -> None:
         ("sales_2024-01-05.csv", datetime(2024, 1, 5)),
         ("sales_20240105.ndjson", datetime(2024, 1, 5)),
         ("sales_eu_20240105.csv", datetime(2024, 1, 5)),
-        ("sales_20241305.csv", None),
+        ("sales_2024-01-05T06:07:08Z.csv", datetime(2024, 1, 5, 6, 7, 8)),
+        ("sales_00000012.csv", None),
         ("sales.csv", None),
         ("sales_20240105_part1.csv", None),
     ],
@@ -214,6 +215,34 @@ class TestVolumeGuard:
         assert toy.land("people_20240102.json", respelt).status == "refused"
         padded = json.dumps([{"person_id": f" {number} "} for number in range(10)])
         assert toy.land("people_20240102.json", padded).status == "landed"
+
+    def test_the_files_of_one_extract_are_judged_and_landed_together(self, toy: Any) -> None:
+        toy.land("people_20240101.json", people(10))
+        toy.deliver("people_a_20240102.json", people(4))
+        toy.deliver("people_b_20240102.json", people(3, first=5))
+        toy.deliver("people_c_20240103.json", people(3))
+        toy.deliver("people_d_20240103.json", "[")
+        toy.deliver("people_e_20240103.json", people(5, first=4))
+        outcomes = {outcome.path.name: outcome for outcome in toy.land_all()}
+        assert {name: outcome.status for name, outcome in outcomes.items()} == {
+            "people_20240101.json": "already landed",
+            "people_a_20240102.json": "landed",
+            "people_b_20240102.json": "landed",
+            "people_c_20240103.json": "refused",
+            "people_d_20240103.json": "refused",
+            "people_e_20240103.json": "refused",
+        }
+        assert "malformed" in outcomes["people_d_20240103.json"].message
+        assert "people_d_20240103.json" in outcomes["people_c_20240103.json"].message
+        assert len(toy.records()) == 3
+        assert not [name for name in toy.files() if "/." in name]
+
+    def test_an_earlier_extract_is_held_against_the_later_one(self, toy: Any) -> None:
+        toy.land("people_20240102.json", people(1))
+        refused = toy.land("people_20240101.json", people(6))
+        assert refused.status == "refused"
+        assert "has 1 rows, under half of the 6 of this earlier one" in refused.message
+        assert toy.land("people_20240101.json", people(6), force=True).status == "landed"
 
     def test_other_kinds_are_not_guarded(self, toy: Any) -> None:
         toy.land("sales_20240101.csv", "sale_id\n" + "1\n" * 10)
@@ -351,6 +380,54 @@ def test_nothing_in_the_extracts_is_no_error(toy: Any) -> None:
     assert land_paths(toy.home, toy.contracts) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("sales_20240105.csv.part", "The name says that the file is not complete."),
+        ("sales_20240105.csv~", "The name says that the file is not complete."),
+        ("sales_20241305.csv", "The extract time '20241305' is not a time."),
+        ("sales_99991231T000000Z.csv", ""),
+        ("sales_1989-12-31.csv", "The extract time '1989-12-31' is not between 1990 and 2199."),
+        ("sales_\udcff_20240105.csv", "The name of the file is not UTF-8."),
+    ],
+)
+def test_odd_names_are_refused_and_stop_no_other(toy: Any, name: str, message: str) -> None:
+    toy.deliver("sales_20240104.csv", SALES)
+    toy.deliver(name, SALES)
+    outcomes = {outcome.status: outcome for outcome in toy.land_all()}
+    assert outcomes["landed"].path.name == "sales_20240104.csv"
+    assert message in outcomes["refused"].message
+    str(outcomes["refused"].path).encode()  # can be printed
+
+
+def test_links_and_pipes_are_refused_not_overlooked(toy: Any) -> None:
+    elsewhere = toy.home.root / "elsewhere"
+    elsewhere.mkdir(parents=True)
+    (toy.inbox / "folder").symlink_to(elsewhere)
+    (toy.inbox / "sales_broken.csv").symlink_to(elsewhere / "gone.csv")
+    os.mkfifo(toy.inbox / "sales_pipe.csv")
+    assert [outcome.status for outcome in toy.land_all()] == ["refused"] * 3
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_sidecar_beyond_the_calendar_is_refused(toy: Any, moment: str) -> None:
+    toy.deliver("sales.csv.meta.json", json.dumps({"extracted_at": moment}))
+    assert "declares no readable extract time" in toy.land("sales.csv", SALES).message
+
+
+def test_a_name_that_leaves_no_room_for_a_sidecar_lands(toy: Any) -> None:
+    name = f"sales_{'x' * 230}_20240105.csv"
+    assert toy.land(name, SALES).status == "landed"
+
+
+def test_a_file_without_header_shows_nothing_of_itself(toy: Any) -> None:
+    outcome = toy.land("sales_20240105.csv", "max@leak.example,9.50,Max Leak\n")
+    assert outcome.status == "refused"
+    assert "leak" not in f"{outcome.message} {outcome.remedy}".lower()
+    noted = toy.land("sales_20240106.csv", "sale_id,max@leak.example\n1,2\n")
+    assert "leak" not in " ".join(noted.notes)
+
+
 def test_clear_errors_for_what_cannot_be_landed_at_all(toy: Any) -> None:
     with pytest.raises(ConfigError, match="There is no source 'moon'"):
         land_paths(toy.home, toy.contracts, "moon", toy.inbox)
@@ -361,6 +438,8 @@ def test_clear_errors_for_what_cannot_be_landed_at_all(toy: Any) -> None:
     toy.deliver("sales.csv", SALES)
     with pytest.raises(ConfigError, match="encoding 'klingon' is unknown"):
         toy.land("sales.csv", encoding="klingon")
+    with pytest.raises(ConfigError, match="encoding 'hex' is unknown"):
+        toy.land("sales.csv", encoding="hex")
     two = {"toy": toy.contracts["toy"], "two": toy.contracts["toy"]}
     with pytest.raises(ConfigError, match="not clear which source"):
         land_paths(toy.home, two, None, toy.inbox)

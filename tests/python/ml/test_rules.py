@@ -252,6 +252,11 @@ def test_no_payments_are_no_rows() -> None:
     assert {"fired_rules", "points", "risk_level"} <= set(found.columns)
 
 
+def test_risk_levels_must_start_at_nothing() -> None:
+    with pytest.raises(UnknownRuleError, match="no level that starts at 0 points"):
+        apply_rules(frame([{}]), [], {"LOW": 10})
+
+
 def test_an_unknown_rule_is_named() -> None:
     with pytest.raises(UnknownRuleError, match=r"rule full_moon, which no code implements"):
         apply_rules(frame([{}]), [Rule("full_moon", 10)], LEVELS)

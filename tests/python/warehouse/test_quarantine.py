@@ -36,6 +36,43 @@ def write(file: Path, row: dict[str, str], *variants: dict[str, str]) -> Path:
     return file
 
 
+CUSTOMER = {
+    "customer_id": "A",
+    "created_at": "2025-01-01T10:00:00Z",
+    "birth_year": "1980",
+    "gender": "F",
+    "loyalty_tier": "gold",
+}
+
+
+def test_personal_data_in_a_wrong_column_is_neither_accepted_nor_shown(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    customers = write(
+        tmp_path / "customers_20250111T060000Z.ndjson",
+        CUSTOMER,
+        {},
+        {"customer_id": "B", "birth_year": "max@leak.example"},
+        {"customer_id": "C", "gender": "max@leak.example"},
+        {"customer_id": "D", "loyalty_tier": "+49 170 123 45 67"},
+    )
+    land(home, [customers])
+    dbt_build(home, "--select", "base_shop__customers", "quarantine_shop__customers")
+    with duckdb.connect(str(home.warehouse_file), read_only=True) as connection:
+        found = connection.execute(
+            "select customer_id, _reasons, _raw_content::varchar from staging.base_shop__customers "
+            "where _status = 'quarantined' order by all"
+        ).fetchall()
+    assert [row[:2] for row in found] == [
+        ("B", "birth_year: not of type integer"),
+        ("C", "gender_unknown"),
+        ("D", "loyalty_tier_unknown"),
+    ]
+    contents = " ".join(content for _, _, content in found)
+    assert "leak" not in contents
+    assert "123" not in contents
+    assert "***@***" in contents
+
+
 def test_a_status_nobody_heard_of_is_quarantined_not_guessed(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
     orders = write(
