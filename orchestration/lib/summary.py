@@ -221,7 +221,13 @@ def _print_published(console: Console, home: Home) -> None:
             style="bold green",
             markup=False,
         )
-    console.print(f"  {home.published_file}", style="bold", markup=False)
+    console.print(f"  {_from_here(home.published_file)}", style="bold", markup=False)
+
+
+def _from_here(file: Path) -> Path:
+    """The path as a person in this folder would type it."""
+    here = Path.cwd()
+    return file.relative_to(here) if file.is_relative_to(here) else file
 
 
 def _print_table(

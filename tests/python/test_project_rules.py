@@ -120,6 +120,17 @@ def test_every_description_starts_with_the_grain(nodes: dict[str, Node]) -> None
     assert wrong == []
 
 
+def test_every_macro_is_described(manifest: Mapping[str, Any]) -> None:
+    bare = [
+        macro["name"]
+        for macro in manifest["macros"].values()
+        if macro["package_name"] == "storehouse"
+        and not macro["description"]
+        and not macro["name"].startswith("test_")  # generic tests say it in their file
+    ]
+    assert bare == []
+
+
 def test_public_tables_have_enforced_contracts_and_others_are_not_public(
     models: list[Node],
 ) -> None:

@@ -217,6 +217,7 @@ def dbt(home: Home, *args: str) -> None:
 def test_what_a_bare_dbt_did_between_runs_is_known(demo_copy: Home, storehouse: Storehouse) -> None:
     dbt(demo_copy, "run", "--select", "payment_features", "--vars", "{}")
     dbt(demo_copy, "run", "--select", "dim_seller", "--empty")
+    dbt(demo_copy, "build", "--select", "assert_every_customer_is_scored", "--empty")
     with duckdb.connect(str(demo_copy.warehouse_file)) as connection:
         ended = connection.execute(
             "select count(*) from ops.invocations where ended_at is null"
@@ -229,6 +230,7 @@ def test_what_a_bare_dbt_did_between_runs_is_known(demo_copy: Home, storehouse: 
     for reason in (
         "UTC did not come to its end; nobody knows the state of",
         "dim_seller is in state partial.",
+        "Test assert_every_customer_is_scored is in state partial",
         "ml_anomaly_detection is older than payment_features, its parent.",
         "The scores of payment_anomaly are older than features.payment_features",
     ):
