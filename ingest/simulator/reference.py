@@ -83,7 +83,7 @@ def _basis_points(share: str) -> int:
 
 
 def _promotions(plan: Plan, seeds: Path) -> tuple[tuple[str, ...], Ints, Ints]:
-    columns = ["promotion_id", "discount_share", "starts_on", "ends_on", "category"]
+    columns = ["promotion_id", "discount_share", "start_date", "end_date", "category"]
     table = _table(seeds, "promotions", columns)
     best = np.full((plan.days, len(CATEGORIES)), -1, dtype=np.int64)
     discount = np.zeros_like(best)
@@ -91,8 +91,8 @@ def _promotions(plan: Plan, seeds: Path) -> tuple[tuple[str, ...], Ints, Ints]:
     rows = sorted(table.iter_rows(named=True), key=lambda row: row["promotion_id"], reverse=True)
     rows.sort(key=lambda row: _basis_points(row["discount_share"]))
     for position, row in enumerate(rows):
-        first = max(0, (date.fromisoformat(row["starts_on"]) - plan.first_day).days)
-        last = max(0, (date.fromisoformat(row["ends_on"]) - plan.first_day).days)
+        first = max(0, (date.fromisoformat(row["start_date"]) - plan.first_day).days)
+        last = max(0, (date.fromisoformat(row["end_date"]) - plan.first_day).days)
         category = row["category"]
         which = slice(None) if category is None else CATEGORIES.index(category)
         best[first:last, which] = position

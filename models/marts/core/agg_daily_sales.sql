@@ -20,7 +20,7 @@ days as (
         cast(sum(tax_amount) as decimal(18, 2)) as tax_amount,
         cast(sum(shipping_amount) as decimal(18, 2)) as shipping_amount,
         cast(sum(reporting_net_amount) as decimal(18, 2)) as reporting_net_amount,
-        count(*) filter (where is_rate_missing) as lines_without_rate
+        count(*) filter (where is_rate_missing) as unrated_line_count
     from valid_lines
     group by
         source_system,

@@ -20,11 +20,11 @@ covered_dates as (
     select
         coalesce(
             min(business_date),
-            (select min(promotions.starts_on) from {{ ref('promotions') }} as promotions)
+            (select min(promotions.start_date) from {{ ref('promotions') }} as promotions)
         ) as first_date,
         coalesce(
             max(business_date),
-            (select max(promotions.ends_on) from {{ ref('promotions') }} as promotions)
+            (select max(promotions.end_date) from {{ ref('promotions') }} as promotions)
         ) as last_date
     from business_dates
 ),

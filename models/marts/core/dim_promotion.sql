@@ -17,8 +17,8 @@ members as (
         promotion_name,
         discount_type,
         cast(discount_share as decimal(9, 6)) as discount_share,
-        starts_on,
-        ends_on,
+        start_date,
+        end_date,
         category,
         false as is_inferred
     from declared_promotions
@@ -29,8 +29,8 @@ members as (
         'Unknown' as promotion_name,
         'unknown' as discount_type,
         null as discount_share,
-        null as starts_on,
-        null as ends_on,
+        null as start_date,
+        null as end_date,
         null as category,
         true as is_inferred
     from undeclared_promotions
@@ -41,8 +41,8 @@ members as (
         special.meaning as promotion_name,
         lower(special.meaning) as discount_type,
         null as discount_share,
-        null as starts_on,
-        null as ends_on,
+        null as start_date,
+        null as end_date,
         null as category,
         false as is_inferred
     from {{ special_members() }}

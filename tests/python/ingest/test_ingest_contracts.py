@@ -242,3 +242,23 @@ def test_landing_source_describes_the_files_it_writes() -> None:
     for table, schema in zip(tables, (LOAD_SCHEMA, REJECT_SCHEMA), strict=True):
         assert [column["name"] for column in table["columns"]] == schema.names
         assert all(column["description"] for column in table["columns"])
+
+
+def test_modelled_columns_are_as_deep_as_staging_reads() -> None:
+    """The macro contract_leaves knows scalars, structs of scalars and lists of such structs."""
+    too_deep = [
+        f"{contract.source}.{contract.entity}.{column.name}: {column.declared}"
+        for source in load_contracts().values()
+        for contract in source.entities.values()
+        if contract.is_modelled
+        for column in contract.columns
+        if not _is_flat(column.type)
+    ]
+    assert too_deep == []
+
+
+def _is_flat(kind: DataType) -> bool:
+    element = kind.element if isinstance(kind, ListOf) else kind
+    if isinstance(element, Struct):
+        return all(isinstance(field, Scalar) for _, field in element.fields)
+    return isinstance(element, Scalar) and element is kind

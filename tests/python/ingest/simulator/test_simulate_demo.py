@@ -223,7 +223,7 @@ def test_discount_and_tax_follow_the_seeds_to_the_cent(shop: Shop) -> None:
         promoted as (
             select lines.*, promotions.promotion_id as best, discount_share::decimal(6, 4) as share
             from lines left join promotions
-            on starts_on <= day and day < ends_on
+            on start_date <= day and day < end_date
                 and coalesce(lower(promotions.category), lines.category) = lines.category
             qualify row_number() over (
                 partition by order_id, line_number

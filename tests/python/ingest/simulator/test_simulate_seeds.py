@@ -80,7 +80,7 @@ def test_rates_cover_every_simulated_day_and_currency() -> None:
 
 def test_promotions_are_half_open_and_name_known_categories() -> None:
     for row in rows("promotions"):
-        assert date.fromisoformat(row["starts_on"]) < date.fromisoformat(row["ends_on"])
+        assert date.fromisoformat(row["start_date"]) < date.fromisoformat(row["end_date"])
         assert 0 < Decimal(row["discount_share"]) < 1
         assert row["category"] in ("", *CATEGORIES)
 
@@ -89,7 +89,7 @@ def test_the_largest_discount_wins_then_the_smallest_id(tmp_path: Path) -> None:
     for path in SEEDS.glob("*.csv"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     (tmp_path / "promotions.csv").write_text(
-        "promotion_id,discount_share,starts_on,ends_on,category\n"
+        "promotion_id,discount_share,start_date,end_date,category\n"
         "A,0.05,2025-12-30,2025-12-31,\n"
         "C,0.10,2025-12-30,2026-01-09,Books\n"
         "B,0.10,2025-12-30,2026-01-09,Books\n"
