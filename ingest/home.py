@@ -11,8 +11,8 @@ from ingest.errors import ConfigError
 HOME_VARIABLE = "STOREHOUSE_HOME"
 PROJECT_DIR = Path(__file__).resolve().parents[1]
 # What dbt, DuckDB or a glob reads as something else than a letter of a path.
-_NO_PLAIN_PATH = "'\"[]{}*?#%"
-_READ_BY_DBT = ("models", "seeds", "snapshots", "macros", "tests", "packages")
+_NO_PLAIN_PATH = "'\"[]{}*?#%\\"
+_READ_BY_DBT = ("models", "seeds", "snapshots", "macros", "tests", "packages", "target")
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,9 @@ class Home:
                 f"{HOME_VARIABLE} is {home.root}, with {' '.join(odd)} in its path.",
                 "Name a folder without quotes, brackets, braces and the signs * ? # %.",
             )
-        if any(home.root.is_relative_to(PROJECT_DIR / name) for name in _READ_BY_DBT):
+        if home.root == PROJECT_DIR or any(
+            home.root.is_relative_to(PROJECT_DIR / name) for name in _READ_BY_DBT
+        ):
             raise ConfigError(
                 f"{HOME_VARIABLE} is {home.root}, a folder that dbt reads the project from.",
                 f"Point it at another folder, such as {PROJECT_DIR / 'data'}.",

@@ -177,7 +177,8 @@
     {%- endfor %}
 {%- endmacro %}
 
-{#- The content of a landed row, whatever its spelling: ' 1.50' and '1.5' are one amount. -#}
+{#- The content of a landed row, however its numbers, times and blanks are spelt: ' 1.50' and '1.5'
+    are one amount. -#}
 {% macro content_hash(columns, zone) -%}
     {%- set fields = {} -%}
     {%- for column in columns -%}

@@ -123,7 +123,8 @@
             {{ key }},
             case
                 when is_first then stated_at
-                when is_return then returned_at
+                when is_return and (extracted_at = returned_at or stated_at <= returned_at)
+                    then returned_at
                 when stated_at <= latest_stated_at then extracted_at
                 when follows_a_break and stated_at <= previous_extracted_at then extracted_at
                 else stated_at

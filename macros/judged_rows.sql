@@ -13,6 +13,10 @@
     {%- set repeats_within = ['_extracted_at', '_content_hash'] if load_kind == 'full'
         else key if load_kind == 'append' and key else ['_content_hash'] -%}
     {%- set has_conflicts = key and load_kind != 'increment' -%}
+    {#- A deletion needs its key and its time; what else it holds is not judged. -#}
+    {%- set is_increment = load_kind == 'increment' -%}
+    {%- set of_deletions = (key or []) + ['op', 'updated_at'] if is_increment else [] -%}
+    {%- set deleting = "coalesce(upper(" ~ cleaned('landed.op') ~ "), '') = 'D'" -%}
     {%- set only_here = ['_cast_reasons', '_reasons_found', '_landed_content', '_is_in_conflict', '_is_copy'] -%}
     with
 
@@ -28,20 +32,38 @@
             nullif(concat_ws(
                 '; ',
                 null
-                {%- for column in columns %}{{ cast_reasons(column, zone) }}{% endfor %}
+                {%- for column in columns if not is_increment or column.name in of_deletions %}
+                {{- cast_reasons(column, zone) }}
+                {%- endfor %}
+                {%- if is_increment %},
+                case
+                    when not {{ deleting }}
+                        then nullif(concat_ws(
+                            '; ',
+                            null
+                            {%- for column in columns if column.name not in of_deletions %}
+                            {{- cast_reasons(column, zone) }}
+                            {%- endfor %}
+                        ), '')
+                end
+                {%- endif %}
                 {%- for name in key %},
                 case
                     when {{ cleaned(name) }} is null then '{{ name }}: missing'
                     when {{ cleaned(name) }} in ('-1', '-2') then '{{ name }}: reserved'
                 end
                 {%- endfor %}
-                {%- if load_kind == 'increment' %},
+                {%- if is_increment %},
                 case
                     when coalesce(upper({{ cleaned('landed.op') }}), '') not in ('I', 'U', 'D')
                         then 'op: none of I, U, D'
                 end,
                 case
                     when {{ cleaned('landed.updated_at') }} is null then 'updated_at: missing'
+                    when
+                        {{ typed_value('landed.updated_at', 'timestamp', zone) }}
+                        > _extracted_at + interval 1 day
+                        then 'updated_at: after the extract'
                 end
                 {%- endif %}
             ), '') as _cast_reasons,
@@ -69,7 +91,13 @@
                 '; ',
                 _cast_reasons
                 {%- for rule in contract.meta.get('quarantine_rules', []) %},
-                case when _cast_reasons is null and ({{ rule.when }}) then '{{ rule.name }}' end
+                case
+                    when
+                        _cast_reasons is null
+                        {% if is_increment %}and op <> 'D'{% endif %}
+                        and ({{ rule.when }})
+                        then '{{ rule.name }}'
+                end
                 {%- endfor %}
             ), '') as _reasons_found
         from typed

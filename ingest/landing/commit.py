@@ -1,14 +1,16 @@
 """Makes a load appear whole or not at all.
 
 Every part is written under a temporary name and flushed; a journal names the final paths; then
-the parts are renamed, the load record last. A load whose record exists is complete. A journal
-without its record is what a crash leaves behind: `recover` removes the parts it names.
+the parts are renamed, the load records last. A load whose record exists is complete, and so are
+the others of its extract. A journal of which a record is missing is what a crash leaves behind:
+`recover` removes the parts it names.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from ingest.home import Home
@@ -30,6 +32,7 @@ class Pending:
     """
 
     def __init__(self, home: Home, load_id: str, final: LoadPaths) -> None:
+        self.load_id = load_id
         self._home = home
         self._final = final
         self._journal = loads_dir(home) / f".{load_id}{JOURNAL_SUFFIX}"
@@ -52,44 +55,84 @@ class Pending:
         """Writes the journal and makes room for the parts."""
         for path in self._new:
             path.parent.mkdir(parents=True, exist_ok=True)
-        names = [str(path.relative_to(self._home.root)) for path in self._new]
-        self._journal.write_text(json.dumps(names), encoding="utf-8")
-        fsync_path(self._journal)
-        fsync_path(self._journal.parent)
+        self._note([self._final.record])
         if not self.keeps_raw:
             self.parts.raw.mkdir(exist_ok=True)
 
-    def commit(self) -> None:
-        """Renames the flushed parts to their final names, the record last."""
-        for path in self._new:
+    def _note(self, records: Sequence[Path]) -> None:
+        """Writes the journal: the parts of this load, and the records of its whole extract."""
+        noted = {
+            "parts": [str(path.relative_to(self._home.root)) for path in self._new],
+            "records": [str(path.relative_to(self._home.root)) for path in records],
+        }
+        new = temporary(self._journal)
+        new.write_text(json.dumps(noted), encoding="utf-8")
+        fsync_path(new)
+        new.rename(self._journal)
+        fsync_path(self._journal.parent)
+
+    def _rename(self, paths: Sequence[Path]) -> None:
+        for path in paths:
             part = temporary(path)
             if part.exists():
                 part.replace(path)
                 fsync_path(path.parent)
-        self._journal.unlink()
+            elif path == self._final.rejects:
+                path.unlink(missing_ok=True)  # of a reading in another encoding
 
     def roll_back(self) -> None:
-        """Removes every trace of the load, unless its record was written."""
-        _undo(self._journal, self._new)
+        """Removes every trace of the load, unless the records of its extract were written."""
+        _undo(self._journal, self._home)
+
+
+def commit(loads: Sequence[Pending]) -> None:
+    """Renames the flushed parts of the loads of one extract to their final names.
+
+    The records come last: until all are there a build finds rows of no load, which blocks it.
+    """
+    records = [load._final.record for load in loads]
+    if len(loads) > 1:
+        for load in loads:
+            load._note(records)
+    for load in loads:
+        load._rename([path for path in load._new if path != load._final.record])
+    for load in loads:
+        load._rename([load._final.record])
+    for load in loads:
+        load._journal.unlink()
 
 
 def recover(home: Home) -> int:
     """Removes what interrupted landings left behind; returns how many there were."""
     journals = list(loads_dir(home).glob(f".*{JOURNAL_SUFFIX}"))
-    for journal in journals:
-        try:
-            names = json.loads(journal.read_text(encoding="utf-8"))
-        except ValueError:
-            names = []  # the crash came before the journal was whole: nothing was written yet
-        _undo(journal, [home.root / name for name in names])
+    torn = [(journal, *_noted(journal, home)) for journal in journals]
+    whole = {journal: all(record.exists() for record in records) for journal, _, records in torn}
+    for journal, parts, _ in torn:  # judged before any is undone: they name each other's records
+        _clear(journal, parts, is_whole=whole[journal])
     return len(journals)
 
 
-def _undo(journal: Path, final: list[Path]) -> None:
-    committed = bool(final) and final[-1].exists()
-    for path in final:
+def _undo(journal: Path, home: Home) -> None:
+    parts, records = _noted(journal, home)
+    _clear(journal, parts, is_whole=all(record.exists() for record in records))
+
+
+def _noted(journal: Path, home: Home) -> tuple[list[Path], list[Path]]:
+    """The parts and records that a journal names; none where it was not whole yet, or is gone."""
+    try:
+        noted = json.loads(journal.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return [], []
+    return (
+        [home.root / name for name in noted["parts"]],
+        [home.root / name for name in noted["records"]],
+    )
+
+
+def _clear(journal: Path, parts: Sequence[Path], *, is_whole: bool) -> None:
+    for path in parts:
         _remove(temporary(path))
-        if not committed:
+        if not is_whole:
             _remove(path)
     journal.unlink(missing_ok=True)
 

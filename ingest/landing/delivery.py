@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -118,6 +119,32 @@ def _plausible(moment: datetime, text: str) -> datetime:
     return moment
 
 
+@dataclass(frozen=True)
+class Torn:
+    """A full extract of which one file was refused; without a time it may be any of the entity."""
+
+    contract: Contract
+    extracted_at: datetime | None
+    name: str
+
+
+def torn_extract(source: SourceContract, path: Path) -> Torn | None:
+    """The full extract that a refused file seems to be a part of, if it is one."""
+    try:
+        contract = find_contract(source, path)
+    except RefusedFileError:
+        return None
+    if contract.load_kind != "full":
+        return None
+    name = path.name
+    for ending in _UNFINISHED:
+        name = name.removesuffix(ending)
+    try:
+        return Torn(contract, name_time(path.with_name(name)), path.name)
+    except RefusedFileError:
+        return Torn(contract, None, path.name)
+
+
 def declared_time(
     contract: Contract, path: Path, given: datetime | None
 ) -> tuple[datetime | None, str]:
@@ -175,18 +202,8 @@ def _sidecar_time(sidecar: Path) -> datetime:
         ) from error
 
 
-def load_id(
-    contract: Contract,
-    extracted_at: datetime | None,
-    content_sha256: str,
-    other_encoding: str = "",
-) -> str:
-    """The id of a load: a function of source, entity, declared time and content only.
-
-    The same bytes read in `other_encoding` than the contract's are another content.
-    """
+def load_id(contract: Contract, extracted_at: datetime | None, content_sha256: str) -> str:
+    """The id of a load: a function of source, entity, declared time and content only."""
     stamp = extracted_at.strftime("%Y%m%dT%H%M%SZ") if extracted_at else "undated"
     identity = f"{contract.source}\n{contract.entity}\n{stamp}\n{content_sha256}"
-    if other_encoding:
-        identity += f"\n{other_encoding}"
     return f"{stamp}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"

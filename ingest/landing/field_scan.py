@@ -63,7 +63,8 @@ class RecordScanner:
                 self.broken = True
             self._grow(end - at)
             if match is None:
-                if self.state is State.START:
+                # Uncounted delimiters leave the quote behind, too.
+                if self.state is State.START or self._field_end.search(piece, at, end):
                     self.state = State.PLAIN
                 return None
             self._end_field()

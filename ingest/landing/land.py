@@ -19,18 +19,20 @@ from filelock import FileLock, Timeout
 from ingest.contracts import Contract, Contracts, SourceContract
 from ingest.errors import ConfigError, LockedError, RefusedFileError, StorehouseError
 from ingest.home import Home
-from ingest.landing.commit import Pending, recover
+from ingest.landing.commit import Pending, commit, recover
 from ingest.landing.delivery import (
     UNDATED,
+    Torn,
     declared_time,
     find_contract,
     load_id,
     looks_dated,
     refuse_odd_file,
     split_name,
+    torn_extract,
 )
 from ingest.landing.find_files import find_files
-from ingest.landing.outcome import FileOutcome
+from ingest.landing.outcome import FileOutcome, Status
 from ingest.landing.read_csv import read_csv
 from ingest.landing.read_json import read_json
 from ingest.landing.read_ndjson import read_ndjson
@@ -99,11 +101,20 @@ def land_paths(
         except OSError as error:
             raise _cannot_write(home, error) from error
         deliveries: list[Delivery] = []
+        torn: list[Torn] = []
         for name, file in files:
             try:
                 deliveries.append(_delivery(contracts, name, file, extracted_at))
             except RefusedFileError as refusal:
                 done(_refused(file, name, None, refusal))
+                if name in contracts and (part := torn_extract(contracts[name], file)):
+                    torn.append(part)
+        for delivery in deliveries.copy():
+            if part := next((part for part in torn if _is_part_of(delivery, part)), None):
+                deliveries.remove(delivery)
+                contract = delivery.contract
+                held = _refused_beside(part.name)
+                done(_refused(delivery.path, contract.source, contract.entity, held))
         in_order = sorted(deliveries, key=_landing_order)
         for _, extract in groupby(enumerate(in_order), key=_extract_of):
             for outcome in landing.land([delivery for _, delivery in extract]):
@@ -130,7 +141,7 @@ def _extract_of(numbered: tuple[int, Delivery]) -> tuple[Any, ...]:
 def _check_encoding(encoding: str) -> None:
     try:
         "a".encode(encoding)  # refuses hex and other codecs that make no text, too
-    except LookupError as error:
+    except (LookupError, UnicodeError) as error:
         raise ConfigError(
             f"The encoding {encoding!r} is unknown.", "Use utf-8, latin-1, cp1252 or utf-16."
         ) from error
@@ -159,6 +170,20 @@ def _refused(path: Path, source: str, entity: str | None, refusal: StorehouseErr
         status="refused",
         message=refusal.message,
         remedy=refusal.remedy,
+    )
+
+
+def _refused_beside(name: str) -> RefusedFileError:
+    return RefusedFileError(
+        f"Another file of this extract was refused: {printable(name)}.",
+        "Mend that one; a full extract is landed whole.",
+    )
+
+
+def _is_part_of(delivery: Delivery, torn: Torn) -> bool:
+    return delivery.contract is torn.contract and torn.extracted_at in (
+        None,
+        delivery.extracted_at,
     )
 
 
@@ -209,9 +234,8 @@ class _Landing:
             try:
                 for delivery in extract:
                     outcomes.append(self._land_file(delivery, written))
-                self._guard(extract[0], outcomes, written)
-                for pending in written:
-                    pending.commit()
+                self._guard(extract[0], written)
+                commit(written)
             finally:
                 for pending in written:
                     pending.roll_back()
@@ -233,10 +257,7 @@ class _Landing:
         """The outcome of one file of an extract that was refused at file number `reached`."""
         delivery = extract[number]
         if number != reached < len(extract):
-            refusal = RefusedFileError(
-                f"Another file of this extract was refused: {extract[reached].path.name}.",
-                "Mend that one; a full extract is landed whole.",
-            )
+            refusal = _refused_beside(extract[reached].path.name)
         return _refused(delivery.path, delivery.contract.source, delivery.contract.entity, refusal)
 
     def _land_file(self, delivery: Delivery, written: list[Pending]) -> FileOutcome:
@@ -246,29 +267,30 @@ class _Landing:
             digest, size = _digest(delivery.path)
         except OSError as error:
             raise _unreadable(error) from error
-        identity = load_id(contract, delivery.extracted_at, digest, self._other_encoding(contract))
+        identity = load_id(contract, delivery.extracted_at, digest)
         load_date = delivery.extracted_at.date() if delivery.extracted_at else UNDATED
         paths = load_paths(self._home, contract, identity, load_date)
+        if any(pending.load_id == identity for pending in written):
+            return _outcome(delivery, identity, "already landed")  # a copy of the file beside it
         if paths.record.exists() and paths.lake.exists():
-            return _already(delivery, identity, read_record(paths.record))
+            record = read_record(paths.record)
+            if not self._is_reread(record["encoding"]):
+                return _already(delivery, identity, record)
         pending = Pending(self._home, identity, paths)
         written.append(pending)
         pending.begin()
         return self._write(delivery, identity, paths, pending, digest, size)
 
-    def _guard(
-        self, delivery: Delivery, outcomes: Sequence[FileOutcome], written: Sequence[Pending]
-    ) -> None:
+    def _guard(self, delivery: Delivery, written: Sequence[Pending]) -> None:
         contract, moment = delivery.contract, delivery.extracted_at
         if contract.load_kind != "full" or moment is None or not written:
             return
         if self._volume_guard is None:
             self._volume_guard = VolumeGuard(self._home, self._connection())
-        rows = sum(outcome.rows for outcome in outcomes if outcome.status == "landed")
-        if not self._force:
+        if contract.key and not self._force:
             lake_files = [pending.parts.lake for pending in written]
-            self._volume_guard.judge(contract, moment, rows, lake_files)
-        self._volume_guard.landed(contract, moment, rows)
+            self._volume_guard.judge(contract, moment, lake_files)
+        self._volume_guard.landed(contract, moment)
 
     def _write(
         self,
@@ -336,16 +358,13 @@ class _Landing:
         if sink.rejected:
             fsync_path(pending.parts.rejects)
         write_record(pending.parts.record, record)
-        return FileOutcome(
-            path=delivery.path,
-            source=contract.source,
-            entity=contract.entity,
-            status="landed",
-            load_id=identity,
+        return _outcome(
+            delivery,
+            identity,
+            "landed",
             rows=sink.rows,
             rejected=sink.rejected,
             first_reject=sink.first_reject,
-            extracted_at=delivery.extracted_at,
             notes=tuple(sink.notes),
         )
 
@@ -376,12 +395,11 @@ class _Landing:
                 sink.note(f"the content is {kind}, whatever the name says")
             return kind, text.encoding
 
-    def _other_encoding(self, contract: Contract) -> str:
-        """The encoding asked for where it is not the contract's: it makes other rows."""
-        if self._encoding is None:
-            return ""
-        named = codecs.lookup(self._encoding).name
-        return "" if named == codecs.lookup(contract.encoding).name else named
+    def _is_reread(self, encoding: str | None) -> bool:
+        """Whether another encoding is asked for than the one a load was read in."""
+        if self._encoding is None or encoding is None:
+            return False
+        return codecs.lookup(self._encoding).name != codecs.lookup(encoding).name
 
     def _connection(self) -> duckdb.DuckDBPyConnection:
         if self._engine is None:
@@ -389,16 +407,25 @@ class _Landing:
         return self._engine
 
 
-def _already(delivery: Delivery, identity: str, record: dict[str, Any]) -> FileOutcome:
+def _outcome(delivery: Delivery, identity: str, status: Status, **facts: Any) -> FileOutcome:
     return FileOutcome(
         path=delivery.path,
         source=delivery.contract.source,
         entity=delivery.contract.entity,
-        status="already landed",
+        status=status,
         load_id=identity,
+        extracted_at=delivery.extracted_at,
+        **facts,
+    )
+
+
+def _already(delivery: Delivery, identity: str, record: dict[str, Any]) -> FileOutcome:
+    return _outcome(
+        delivery,
+        identity,
+        "already landed",
         rows=record["rows_landed"],
         rejected=record["rows_rejected"],
-        extracted_at=delivery.extracted_at,
         notes=tuple(json.loads(record["notes"])),
     )
 

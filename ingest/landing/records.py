@@ -82,21 +82,17 @@ def read_record(path: Path) -> dict[str, Any]:
     return rows[0]
 
 
-def full_loads(home: Home) -> dict[tuple[str, str], dict[datetime, int]]:
-    """Rows landed of each full extract, by (source, entity) and declared extract time.
-
-    The files of one declared time are one extract.
-    """
-    loads: dict[tuple[str, str], dict[datetime, int]] = {}
+def full_extract_times(home: Home) -> dict[tuple[str, str], set[datetime]]:
+    """The declared times of the full extracts that were landed, by (source, entity)."""
+    times: dict[tuple[str, str], set[datetime]] = {}
     if not loads_dir(home).is_dir():
-        return loads
+        return times
     dataset = ds.dataset(loads_dir(home), schema=LOAD_SCHEMA, format="parquet")
-    wanted = ["source_system", "entity", "extracted_at", "rows_landed"]
+    wanted = ["source_system", "entity", "extracted_at"]
     full = (ds.field("load_kind") == "full") & ds.field("extracted_at").is_valid()
     for row in dataset.to_table(columns=wanted, filter=full).to_pylist():
-        times = loads.setdefault((row["source_system"], row["entity"]), {})
-        times[row["extracted_at"]] = times.get(row["extracted_at"], 0) + row["rows_landed"]
-    return loads
+        times.setdefault((row["source_system"], row["entity"]), set()).add(row["extracted_at"])
+    return times
 
 
 def write_record(path: Path, record: Mapping[str, Any]) -> None:

@@ -11,90 +11,72 @@ import duckdb
 from ingest.contracts import Contract
 from ingest.errors import RefusedFileError
 from ingest.home import Home
-from ingest.landing.records import full_loads
+from ingest.landing.records import full_extract_times
 
 GUARD_SHARE = 0.5
 
 
 class VolumeGuard:
-    """Compares full extracts with their neighbours in time, by rows and by keys."""
+    """Compares a full extract with its neighbours in time, by distinct keys."""
 
     def __init__(self, home: Home, engine: duckdb.DuckDBPyConnection) -> None:
         self._home = home
         self._engine = engine
-        self._loads = full_loads(home)
+        self._times = full_extract_times(home)
 
-    def judge(
-        self, contract: Contract, moment: datetime, rows: int, lake_files: Sequence[Path]
-    ) -> None:
+    def judge(self, contract: Contract, moment: datetime, lake_files: Sequence[Path]) -> None:
         """Judges the new files of one full extract, together with those of it landed before.
 
-        `rows` are in `lake_files`, which are not yet in their place. Raises RefusedFileError when
-        the extract has under half of the rows or keys of the one before it, or when the one after
-        it, landed already, has under half of its rows.
+        `lake_files` are not yet in their place. Raises RefusedFileError when the extract has under
+        half of the keys of the one before it, or holds under half of them, or when the one after
+        it, landed already, has under half of its keys.
         """
-        loads = self._loads.get((contract.source, contract.entity), {})
-        rows += loads.get(moment, 0)
-        if before := max((time for time in loads if time < moment), default=None):
-            if rows < GUARD_SHARE * loads[before]:
+        times = self._times.get((contract.source, contract.entity), set())
+        found = self._keys(contract, moment, lake_files)
+        if before := max((time for time in times if time < moment), default=None):
+            earlier = self._keys(contract, before)
+            count, known, kept = _count(found), _count(earlier), _count(earlier.intersect(found))
+            if count < GUARD_SHARE * known:
                 raise RefusedFileError(
-                    f"This full extract of {contract.entity} has {rows} rows, under half of the "
-                    f"{loads[before]} of {before.isoformat()}Z: what is absent would count as "
-                    "deleted.",
+                    f"This full extract of {contract.entity} has {count} keys, under half of the "
+                    f"{known} of {before.isoformat()}Z: what is absent would count as deleted.",
                     "Deliver the complete extract, or land it with --force if it is right.",
                 )
-            known, kept = self._keys_kept(contract, moment, before, lake_files)
             if kept < GUARD_SHARE * known:
                 raise RefusedFileError(
                     f"This full extract of {contract.entity} has {kept} of the {known} keys of "
                     f"{before.isoformat()}Z: what is absent would count as deleted.",
                     f"Check {', '.join(contract.key)} in the file; --force lands it all the same.",
                 )
-        after = min((time for time in loads if time > moment), default=None)
-        if after and loads[after] < GUARD_SHARE * rows:
-            raise RefusedFileError(
-                f"The full extract of {contract.entity} of {after.isoformat()}Z, which is landed, "
-                f"has {loads[after]} rows, under half of the {rows} of this earlier one: what it "
-                "lacks would count as deleted.",
-                "If the later extract is right, land this one with --force.",
-            )
+        if after := min((time for time in times if time > moment), default=None):
+            later, count = _count(self._keys(contract, after)), _count(found)
+            if later < GUARD_SHARE * count:
+                raise RefusedFileError(
+                    f"The full extract of {contract.entity} of {after.isoformat()}Z, which is "
+                    f"landed, has {later} keys, under half of the {count} of this earlier one: "
+                    "what it lacks would count as deleted.",
+                    "If the later extract is right, land this one with --force.",
+                )
 
-    def landed(self, contract: Contract, moment: datetime, rows: int) -> None:
-        """Takes note of files that are in their place now."""
-        times = self._loads.setdefault((contract.source, contract.entity), {})
-        times[moment] = times.get(moment, 0) + rows
+    def landed(self, contract: Contract, moment: datetime) -> None:
+        """Takes note of an extract that is in its place now."""
+        self._times.setdefault((contract.source, contract.entity), set()).add(moment)
 
-    def _keys_kept(
-        self, contract: Contract, moment: datetime, before: datetime, lake_files: Sequence[Path]
-    ) -> tuple[int, int]:
-        """How many keys the extract of `before` had, and how many of them this one has."""
-        if not contract.key:
-            return 0, 0
-        columns = ", ".join(f"trim({name})" for name in contract.key)
-        filled = " and ".join(f"trim({name}) <> ''" for name in contract.key)
-        known, kept = self._engine.execute(
-            f"""
-            with known as (
-                select distinct {columns} from read_parquet($known, hive_partitioning = false)
-                where _extracted_at = $before and {filled}
-            ),
-            kept as (
-                select * from known
-                intersect
-                select {columns} from read_parquet($kept, hive_partitioning = false)
-                where _extracted_at = $moment
-            )
-            select (select count(*) from known), (select count(*) from kept)
-            """,
-            {
-                "known": self._of_day(contract, before),
-                "before": before,
-                "kept": [*map(str, lake_files), *self._of_day(contract, moment)],
-                "moment": moment,
-            },
-        ).fetchall()[0]
-        return known, kept
-
-    def _of_day(self, contract: Contract, moment: datetime) -> list[str]:
+    def _keys(
+        self, contract: Contract, moment: datetime, new: Sequence[Path] = ()
+    ) -> duckdb.DuckDBPyRelation:
+        """The distinct keys of an extract: what is landed of it, and the new files."""
         folder = self._home.lake / contract.source / contract.entity / f"load_date={moment.date()}"
-        return [str(path) for path in folder.glob("*.parquet")]
+        files = [str(path) for path in [*new, *folder.glob("*.parquet")]]
+        key = ", ".join(f"trim({name}) as {name}" for name in contract.key)
+        filled = " and ".join(f"trim({name}) <> ''" for name in contract.key)
+        return (
+            self._engine.read_parquet(files, hive_partitioning=False)
+            .filter(f"_extracted_at = timestamp '{moment}' and {filled}")
+            .project(key)
+            .distinct()
+        )
+
+
+def _count(keys: duckdb.DuckDBPyRelation) -> int:
+    return int(keys.aggregate("count(*)").fetchall()[0][0])

@@ -15,7 +15,7 @@
 
 {#- Text with e-mail addresses and telephone numbers blotted out. -#}
 {% macro without_addresses(expression) -%}
-    regexp_replace(regexp_replace({{ expression }}, '[^\s"@]+@[^\s"@]+', '***@***', 'g'), '[+][0-9][0-9 ()/-]{6,}[0-9]', '+***', 'g')
+    regexp_replace(regexp_replace({{ expression }}, '[^\s"@\\]+@[^\s"@\\]+', '***@***', 'g'), '[+][0-9][0-9 ()/-]{6,}[0-9]', '+***', 'g')
 {%- endmacro %}
 
 {% macro json_object(fields) -%}

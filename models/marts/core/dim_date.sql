@@ -7,6 +7,8 @@ with business_dates as (
     union all
     select cast(promised_at as date) from {{ ref('int_orders_unioned') }}
     union all
+    select cast(paid_at as date) from {{ ref('int_orders_unioned') }}
+    union all
     select cast(delivered_at as date) from {{ ref('int_orders_unioned') }}
     union all
     select cast(paid_at as date) from {{ ref('int_payments_unioned') }}

@@ -30,7 +30,7 @@ def test_home_is_data_in_the_project_by_default(
     assert Home.from_env().lake == tmp_path / "data" / "lake"
 
 
-@pytest.mark.parametrize("inside", ["models", "seeds/data"])
+@pytest.mark.parametrize("inside", ["models", "seeds/data", "."])
 def test_a_folder_that_dbt_reads_cannot_be_the_home(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inside: str
 ) -> None:
@@ -40,7 +40,7 @@ def test_a_folder_that_dbt_reads_cannot_be_the_home(
         Home.from_env()
 
 
-@pytest.mark.parametrize("name", ["o'clock", "a[1]", "b{c}", "50%", "#1", "why?"])
+@pytest.mark.parametrize("name", ["o'clock", "a\\b", "a[1]", "b{c}", "50%", "#1", "why?"])
 def test_a_path_that_dbt_would_misread_cannot_be_the_home(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

@@ -165,6 +165,7 @@ CELLS = st.one_of(
     cuts=st.lists(st.integers(0, 30), max_size=6),
     most_fields=st.sampled_from([1, 1000]),
 )
+@example(record='"","""","aaaaa",ab', line_end="", cuts=[17], most_fields=1)
 def test_scanner_finds_the_end_of_the_record_wherever_it_is_cut(
     record: str, line_end: str, cuts: list[int], most_fields: int
 ) -> None:

@@ -190,7 +190,7 @@ class TestVolumeGuard:
         files = toy.files()
         refused = toy.land("people_20240102.json", people(4))
         assert refused.status == "refused"
-        assert "has 4 rows, under half of the 10 of 2024-01-01T00:00:00Z" in refused.message
+        assert "has 4 keys, under half of the 10 of 2024-01-01T00:00:00Z" in refused.message
         assert "--force" in refused.remedy
         assert toy.files() == files
 
@@ -210,9 +210,10 @@ class TestVolumeGuard:
         toy.land("people_20240101.json", people(10))
         repeated = toy.land("people_20240102.json", json.dumps([{"person_id": "0"}] * 10))
         assert repeated.status == "refused"
-        assert "has 1 of the 10 keys of 2024-01-01T00:00:00Z" in repeated.message
+        assert "has 1 keys, under half of the 10 of 2024-01-01T00:00:00Z" in repeated.message
         respelt = json.dumps([{"person_id": f"x{number}"} for number in range(10)])
-        assert toy.land("people_20240102.json", respelt).status == "refused"
+        renamed = toy.land("people_20240102.json", respelt)
+        assert "has 0 of the 10 keys of 2024-01-01T00:00:00Z" in renamed.message
         padded = json.dumps([{"person_id": f" {number} "} for number in range(10)])
         assert toy.land("people_20240102.json", padded).status == "landed"
 
@@ -237,11 +238,57 @@ class TestVolumeGuard:
         assert len(toy.records()) == 3
         assert not [name for name in toy.files() if "/." in name]
 
+    def test_a_copy_beside_a_file_is_landed_once(self, toy: Any) -> None:
+        toy.deliver("people_a_20240102.json", people(4))
+        toy.deliver("people_a copy_20240102.json", people(4))
+        toy.deliver("people_b_20240102.json", people(3, first=4))
+        statuses = sorted(outcome.status for outcome in toy.land_all())
+        assert statuses == ["already landed", "landed", "landed"]
+        assert len(toy.rows("people")) == 7
+
+    @pytest.mark.parametrize("name", ["people_b_20240102.json.part", "people_b_20241302.json"])
+    def test_a_file_that_is_refused_by_its_name_holds_its_extract(
+        self, toy: Any, name: str
+    ) -> None:
+        toy.deliver("people_a_20240102.json", people(4))
+        toy.deliver(name, people(3, first=4))
+        toy.deliver("sales_20240102.csv", SALES)
+        outcomes = {outcome.path.name: outcome for outcome in toy.land_all()}
+        assert outcomes["people_a_20240102.json"].status == "refused"
+        assert name in outcomes["people_a_20240102.json"].message
+        assert outcomes["sales_20240102.csv"].status == "landed"
+
+    @pytest.mark.parametrize("step", range(6))
+    def test_an_extract_that_was_killed_while_it_was_committed_is_undone(
+        self, toy: Any, monkeypatch: pytest.MonkeyPatch, step: int
+    ) -> None:
+        toy.deliver("people_a_20240102.json", people(4))
+        toy.deliver("people_b_20240102.json", people(3, first=4))
+        TestCrash.break_replace(monkeypatch, step)
+        monkeypatch.setattr(Pending, "roll_back", lambda self: None)
+        with pytest.raises(StorehouseError):
+            toy.land_all()
+        monkeypatch.undo()
+        written = toy.home.lake / "landing" / "loads"
+        assert len(list(written.glob("2024*.parquet"))) < 2
+        toy.land("sales_20240105.csv", SALES)
+        assert len(toy.records()) == 1
+        assert toy.rows("people") == []
+        assert [outcome.status for outcome in toy.land_all() if outcome.entity == "people"] == [
+            "landed",
+            "landed",
+        ]
+
+    def test_the_same_extract_twice_does_not_raise_the_bar(self, toy: Any) -> None:
+        toy.land("people_20240101.json", people(10))
+        toy.land("people_again_20240101.json", people(10) + "\n")
+        assert toy.land("people_20240102.json", people(9)).status == "landed"
+
     def test_an_earlier_extract_is_held_against_the_later_one(self, toy: Any) -> None:
         toy.land("people_20240102.json", people(1))
         refused = toy.land("people_20240101.json", people(6))
         assert refused.status == "refused"
-        assert "has 1 rows, under half of the 6 of this earlier one" in refused.message
+        assert "has 1 keys, under half of the 6 of this earlier one" in refused.message
         assert toy.land("people_20240101.json", people(6), force=True).status == "landed"
 
     def test_other_kinds_are_not_guarded(self, toy: Any) -> None:
