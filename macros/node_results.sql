@@ -14,6 +14,17 @@
         failures bigint,
         message varchar
     );
+    comment on table ops.node_results is 'One row per dbt invocation and node, written at the end of each invocation.';
+    comment on column ops.node_results.invocation_id is 'Id that dbt gave the invocation.';
+    comment on column ops.node_results.invoked_at is 'When it started, UTC.';
+    comment on column ops.node_results.unique_id is 'Id of the node in the manifest.';
+    comment on column ops.node_results.resource_type is 'model, test, seed, snapshot or unit_test.';
+    comment on column ops.node_results.node_status is 'dbt''s status; partial under --empty and --sample.';
+    comment on column ops.node_results.started_at is 'When the node started, UTC.';
+    comment on column ops.node_results.completed_at is 'When it was done, UTC.';
+    comment on column ops.node_results.seconds is 'How long it took. Additive.';
+    comment on column ops.node_results.failures is 'Rows a test found.';
+    comment on column ops.node_results.message is 'What dbt said of it.';
     create table if not exists ops.invocations (
         invocation_id varchar,
         invoked_at timestamp,

@@ -26,6 +26,16 @@ MOST_REASONS = 20
 _BOOKKEEPING = {("ops", "node_results")}  # what the macros write, not a model
 
 
+_PUBLISH_COMMENTS = """
+    comment on table ops.publish is 'One row: which publish this file is, and of what.';
+    comment on column ops.publish.publish_id is 'Id of the publish: its time to the microsecond.';
+    comment on column ops.publish.published_at is 'When it was made, UTC.';
+    comment on column ops.publish.code_version is 'Commit of the project it was built with.';
+    comment on column ops.publish.load_count is 'Loads it was built from. Non-additive.';
+    comment on column ops.publish.manifest is 'JSON: loads, and each table with rows and hash.';
+"""
+
+
 class PublishRefusedError(StorehouseError):
     """The working file is not fit to be published; `reasons` says why."""
 
@@ -219,9 +229,7 @@ def _strip_and_stamp(
                 json.dumps(asdict(record)),
             ],
         )
-        connection.execute(
-            "comment on table ops.publish is 'One row: which publish this file is, and of what.'"
-        )
+        connection.execute(_PUBLISH_COMMENTS)
         connection.execute("checkpoint")
     return record
 
