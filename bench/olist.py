@@ -6,18 +6,16 @@ files in STOREHOUSE_TEST_DATA/olist, or ../shared/data/olist.
 
 from __future__ import annotations
 
-import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from ingest.home import HOME_VARIABLE, PROJECT_DIR
+from bench.harness import DATA, write_results
+from ingest.home import HOME_VARIABLE
 
-DATA = Path(os.environ.get("STOREHOUSE_TEST_DATA") or PROJECT_DIR.parent / "shared" / "data")
 STEPS: dict[str, list[str]] = {
     "prepare": ["admin", "prepare"],
     "land": ["land", str(DATA / "olist"), "--source", "olist"],
@@ -50,11 +48,7 @@ def main() -> None:
     """Measures and prints."""
     if not (DATA / "olist").is_dir():
         sys.exit(f"There is no {DATA / 'olist'}: set STOREHOUSE_TEST_DATA to the folder above it.")
-    results: dict[str, float | str] = {
-        "machine": platform.machine(),
-        "processors": float(os.cpu_count() or 0),
-        "python": platform.python_version(),
-    }
+    results: dict[str, float] = {}
     write = sys.stdout.write
     write(f"{'step':<10} {'seconds':>8} {'peak MB':>8}\n")
     with tempfile.TemporaryDirectory(prefix="storehouse-bench-") as folder:
@@ -62,9 +56,7 @@ def main() -> None:
             seconds, megabytes = measure(Path(folder), arguments)
             write(f"{step:<10} {seconds:>8.1f} {megabytes:>8.0f}\n")
             results |= {f"{step} seconds": seconds, f"{step} peak MB": megabytes}
-    target = PROJECT_DIR / "bench" / "results" / "olist.json"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    write_results("olist", results)
 
 
 if __name__ == "__main__":

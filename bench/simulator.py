@@ -8,8 +8,6 @@ are medians over runs.
 from __future__ import annotations
 
 import argparse
-import json
-import platform
 import resource
 import statistics
 import sys
@@ -17,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from ingest.home import PROJECT_DIR
+from bench.harness import write_results
 from ingest.simulator import Summary, simulate
 from ingest.simulator.customers import make_customers
 from ingest.simulator.events import make_events
@@ -87,11 +85,7 @@ def main() -> None:
     for name, value, target in goals:
         write(f"goal {name} {value:.2f} {target:.2f} {'met' if value <= target else 'missed'}\n")
 
-    folder = PROJECT_DIR / "bench" / "results"
-    folder.mkdir(parents=True, exist_ok=True)
-    machine = {"machine": platform.machine(), "python": platform.python_version()}
-    text = json.dumps({**machine, "scale": options.scale, **results}, indent=2)
-    (folder / "simulator.json").write_text(text + "\n", encoding="utf-8")
+    write_results("simulator", {"scale": options.scale, **results})
 
 
 if __name__ == "__main__":

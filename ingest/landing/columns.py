@@ -85,13 +85,13 @@ def refuse_missing(contract: Contract, found: set[str], headers: Sequence[str]) 
         if missing
         else f"No column of {contract.source}.{contract.entity} is in the file"
     )
+    with_what = (
+        "them (op is I, U or D; a file of new rows has I)" if "op" in missing else "its key columns"
+    )
     raise RefusedFileError(
         f"{what}; the file has {_described(contract, headers)}.",
-        "Deliver it with them (op is I, U or D; a file of new rows has I), or add the name that "
-        f"the file uses to the column's synonyms in the contract of {contract.source}."
-        if "op" in missing
-        else "Deliver it with its key columns, or add the name the file uses to the column's "
-        f"synonyms in the contract of {contract.source}.",
+        f"Deliver it with {with_what}, or add the name that the file uses to the column's synonyms "
+        f"in the contract of {contract.source}.",
     )
 
 

@@ -33,9 +33,10 @@ class VolumeGuard:
         """
         times = self._times.get((contract.source, contract.entity), set())
         found = self._keys(contract, moment, lake_files)
+        count = _count(found)
         if before := max((time for time in times if time < moment), default=None):
             earlier = self._keys(contract, before)
-            count, known, kept = _count(found), _count(earlier), _count(earlier.intersect(found))
+            known, kept = _count(earlier), _count(earlier.intersect(found))
             if count < GUARD_SHARE * known:
                 raise RefusedFileError(
                     f"This full extract of {contract.entity} has {count} keys, under half of the "
@@ -49,7 +50,7 @@ class VolumeGuard:
                     f"Check {', '.join(contract.key)} in the file; --force lands it all the same.",
                 )
         if after := min((time for time in times if time > moment), default=None):
-            later, count = _count(self._keys(contract, after)), _count(found)
+            later = _count(self._keys(contract, after))
             if later < GUARD_SHARE * count:
                 raise RefusedFileError(
                     f"The full extract of {contract.entity} of {after.isoformat()}Z, which is "

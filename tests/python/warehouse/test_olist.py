@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 
 import duckdb
 import pytest
 
-from ingest.home import PROJECT_DIR, Home
+from bench.harness import DATA
+from ingest.home import Home
 from tests.python.conftest import run_storehouse
 from tests.python.warehouse.dbt_runs import dbt_build
 
-DATA = Path(os.environ.get("STOREHOUSE_TEST_DATA") or PROJECT_DIR.parent / "shared" / "data")
 OLIST = DATA / "olist"
 
 pytestmark = pytest.mark.skipif(

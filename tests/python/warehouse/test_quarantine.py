@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -36,6 +37,11 @@ def write(file: Path, row: dict[str, str], *variants: dict[str, str]) -> Path:
     return file
 
 
+def query(home: Home, sql: str) -> list[tuple[Any, ...]]:
+    with duckdb.connect(str(home.warehouse_file), read_only=True) as connection:
+        return connection.execute(sql).fetchall()
+
+
 CUSTOMER = {
     "customer_id": "A",
     "created_at": "2025-01-01T10:00:00Z",
@@ -57,11 +63,11 @@ def test_personal_data_in_a_wrong_column_is_neither_accepted_nor_shown(tmp_path:
     )
     land(home, [customers])
     dbt_build(home, "--select", "base_shop__customers", "quarantine_shop__customers")
-    with duckdb.connect(str(home.warehouse_file), read_only=True) as connection:
-        found = connection.execute(
-            "select customer_id, _reasons, _raw_content::varchar from staging.base_shop__customers "
-            "where _status = 'quarantined' order by all"
-        ).fetchall()
+    found = query(
+        home,
+        "select customer_id, _reasons, _raw_content::varchar from staging.base_shop__customers "
+        "where _status = 'quarantined' order by all",
+    )
     assert [row[:2] for row in found] == [
         ("B", "birth_year: not of type integer"),
         ("C", "gender_unknown"),
@@ -99,13 +105,13 @@ def test_a_status_nobody_heard_of_is_quarantined_not_guessed(tmp_path: Path) -> 
         "quarantine_shop__payments",
         "stg_landing__loads",
     )
-    with duckdb.connect(str(home.warehouse_file), read_only=True) as connection:
-        found = connection.execute(
-            "select order_id, _status, _reasons from staging.base_shop__orders "
-            "union all "
-            "select payment_id, _status, _reasons from staging.base_shop__payments "
-            "order by all"
-        ).fetchall()
+    found = query(
+        home,
+        "select order_id, _status, _reasons from staging.base_shop__orders "
+        "union all "
+        "select payment_id, _status, _reasons from staging.base_shop__payments "
+        "order by all",
+    )
     assert found == [
         ("A", "accepted", None),
         ("A", "accepted", None),
