@@ -64,6 +64,19 @@ orders_of_unknown_country as (
     group by orders.source_system, places.country_code, orders.currency
 ),
 
+unexplained_balances as (
+    select
+        source_system,
+        'unexplained_balances' as finding,
+        '' as detail,
+        count(distinct order_id) as row_count,
+        sum(balance_amount) as net_amount,
+        currency
+    from {{ ref('payment_reconciliation') }}
+    where reconciliation_class = 'unexplained'
+    group by source_system, currency
+),
+
 findings as (
     select * from lines_without_rate
     union all
@@ -72,6 +85,8 @@ findings as (
     select * from orders_with_other_currency
     union all
     select * from orders_of_unknown_country
+    union all
+    select * from unexplained_balances
 )
 
 select * from findings

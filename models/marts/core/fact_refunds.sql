@@ -1,12 +1,12 @@
 with refunds as (
-    select * from {{ ref('int_refunds_unioned') }}
+    select * from {{ ref('int_refunds_rated') }}
+),
+
+parts as (
+    select * from {{ ref('int_refunds_allocated') }}
 ),
 
 orders as (
-    select * from {{ ref('int_orders_completed') }}
-),
-
-order_totals as (
     select * from {{ ref('fact_orders') }}
 ),
 
@@ -18,57 +18,16 @@ customers as (
     select * from {{ ref('dim_customer') }}
 ),
 
-refunds_of_orders as (
+refund_parts as (
     select
-        refunds.*,
-        orders.customer_id,
-        coalesce(
-            orders.time_zone, {{ setting_of('refunds.source_system', 'time_zone', 'UTC') }}
-        ) as time_zone,
-        coalesce(refunds.refunded_at, orders.placed_at) as happened_at,
-        coalesce(
-            orders.reporting_currency,
-            {{ setting_of('refunds.source_system', 'reporting_currency', 'XXX') }}
-        ) as reporting_currency,
-        lines.product_key,
-        lines.product_id,
-        coalesce(order_totals.is_valid_order, false) as is_valid_order,
-        coalesce(
-            case
-                when lines.line_number is not null
-                    then lines.net_amount / nullif(lines.net_amount + lines.tax_amount, 0)
-            end,
-            order_totals.net_amount / nullif(order_totals.order_total_amount, 0),
-            1
-        ) as net_share
-    from refunds
-    left join orders
-        on refunds.source_system = orders.source_system
-        and refunds.order_id = orders.order_id
-    left join order_totals
-        on refunds.source_system = order_totals.source_system
-        and refunds.order_id = order_totals.order_id
-    left join lines
-        on refunds.source_system = lines.source_system
-        and refunds.order_id = lines.order_id
-        and refunds.line_number = lines.line_number
-),
-
-dated_refunds as (
-    select
-        *,
-        cast({{ to_local('refunded_at', 'time_zone') }} as date) as refund_date,
-        cast(round(amount * least(greatest(net_share, 0), 1), 2) as decimal(18, 2)) as net_amount
-    from refunds_of_orders
-),
-
-rated_refunds as (
-    select
-        refunds.*,
-        {{ effective_rate('refunds.currency', 'refunds.reporting_currency') }} as rate,
-        {{ rate_source('refunds.currency', 'refunds.reporting_currency') }} as rate_source
-    from dated_refunds as refunds
-    {{ join_rates('refunds.currency', 'refunds.reporting_currency', 'refunds.refund_date') }}
+        source_system,
+        refund_id,
+        sum(net_amount) as net_amount,
+        sum(tax_amount) as tax_amount,
+        sum(shipping_amount) as shipping_amount,
+        sum(reporting_net_amount) as reporting_net_amount
+    from parts
+    group by source_system, refund_id
 ),
 
 keyed_refunds as (
@@ -81,30 +40,47 @@ keyed_refunds as (
         coalesce(refunds.customer_id, '-1') as customer_id,
         case
             when refunds.line_number is null then '-2'
-            else coalesce(refunds.product_key, '-1')
+            else coalesce(lines.product_key, '-1')
         end as product_key,
         case
             when refunds.line_number is null then '-2'
-            else coalesce(refunds.product_id, '-1')
+            else coalesce(lines.product_id, '-1')
         end as product_id,
         {{ date_key('refunds.refund_date') }} as refunded_date_key,
         refunds.payment_id,
         refunds.reason,
         refunds.is_restocked,
-        refunds.is_valid_order,
+        coalesce(orders.is_valid_order, false) as is_valid_order,
         refunds.refunded_at,
         refunds.quantity,
         refunds.currency,
         refunds.amount,
-        refunds.net_amount,
+        -- An order without lines has nothing to be taxed or shipped.
+        cast(coalesce(parts.net_amount, refunds.amount) as decimal(18, 2)) as net_amount,
+        cast(coalesce(parts.tax_amount, 0) as decimal(18, 2)) as tax_amount,
+        cast(coalesce(parts.shipping_amount, 0) as decimal(18, 2)) as shipping_amount,
         refunds.reporting_currency,
         refunds.rate,
         case when refunds.rate is not null then refunds.refund_date end as rate_date,
         refunds.rate_source,
         refunds.rate is null as is_rate_missing,
-        {{ converted('refunds.net_amount', 'refunds.rate') }} as reporting_net_amount,
+        cast(
+            coalesce(
+                parts.reporting_net_amount, {{ converted('refunds.amount', 'refunds.rate') }}
+            ) as decimal(18, 2)
+        ) as reporting_net_amount,
         refunds.known_at
-    from rated_refunds as refunds
+    from refunds
+    left join refund_parts as parts
+        on refunds.source_system = parts.source_system
+        and refunds.refund_id = parts.refund_id
+    left join orders
+        on refunds.source_system = orders.source_system
+        and refunds.order_id = orders.order_id
+    left join lines
+        on refunds.source_system = lines.source_system
+        and refunds.order_id = lines.order_id
+        and refunds.line_number = lines.line_number
     left join customers
         on refunds.source_system = customers.source_system
         and refunds.customer_id = customers.customer_id
