@@ -68,7 +68,7 @@ totals as (
     {% endfor -%}
     {% for measure, found in {
         'reporting_gross_amount': 'gross_amount',
-        'reporting_net_amount': 'net_amount',
+        'reporting_discount_amount': 'discount_amount',
         'shipping_cost_amount': 'shipping_cost_amount',
         'payment_fee_amount': 'payment_fee_amount',
     }.items() -%}

@@ -1,114 +1,71 @@
-with lines as (
-    select * from {{ ref('order_margin') }}
+with movements as (
+    select * from {{ ref('margin_movements') }}
     where is_valid_order
-),
-
-refunds as (
-    select * from {{ ref('int_refunds_allocated') }}
 ),
 
 spend as (
     select * from {{ ref('fact_marketing_spend') }}
 ),
 
-movements as (
+movement_days as (
     select
         source_system,
-        order_date as business_date,
+        business_date_key,
         reporting_currency,
-        1 as line_count,
-        is_margin_missing,
-        reporting_gross_amount as gross_amount,
-        reporting_discount_amount as discount_amount,
-        0 as refunded_net_amount,
-        unit_cost_amount * quantity as cost_amount,
-        reporting_shipping_amount as shipping_amount,
-        0 as refunded_shipping_amount,
-        shipping_cost_amount,
-        payment_fee_amount,
-        marketing_spend_amount,
-        0 as spent_amount
-    from lines
-    union all
-    select
-        lines.source_system,
-        refunds.refund_date as business_date,
-        lines.reporting_currency,
-        0 as line_count,
-        lines.is_margin_missing,
-        0 as gross_amount,
-        0 as discount_amount,
-        refunds.reporting_net_amount as refunded_net_amount,
-        -lines.unit_cost_amount * refunds.restocked_quantity as cost_amount,
-        0 as shipping_amount,
-        refunds.reporting_shipping_amount as refunded_shipping_amount,
-        0 as shipping_cost_amount,
-        0 as payment_fee_amount,
-        0 as marketing_spend_amount,
-        0 as spent_amount
-    from refunds
-    inner join lines
-        on refunds.source_system = lines.source_system
-        and refunds.order_id = lines.order_id
-        and refunds.line_number = lines.line_number
-    union all
-    select
-        source_system,
-        spend_date as business_date,
-        reporting_currency,
-        0 as line_count,
-        true as is_margin_missing,
-        0 as gross_amount,
-        0 as discount_amount,
-        0 as refunded_net_amount,
-        0 as cost_amount,
-        0 as shipping_amount,
-        0 as refunded_shipping_amount,
-        0 as shipping_cost_amount,
-        0 as payment_fee_amount,
-        0 as marketing_spend_amount,
-        reporting_amount as spent_amount
-    from spend
+        sum(case when refund_id = '-2' then 1 else 0 end) as line_count,
+        sum(case when refund_id = '-2' and is_margin_missing then 1 else 0 end)
+            as missing_margin_line_count,
+        {%- for amount in [
+            'gross', 'discount', 'refunded_net', 'net_revenue', 'cost', 'shipping',
+            'refunded_shipping', 'shipping_cost', 'payment_fee', 'marketing_spend',
+            'contribution_margin_1', 'contribution_margin_2', 'contribution_margin_3',
+        ] %}
+        sum({{ amount }}_amount) as {{ amount }}_amount,
+        {%- endfor %}
+        max(business_date) as business_date
+    from movements
+    group by source_system, business_date_key, reporting_currency
 ),
 
-margins as (
+spend_days as (
     select
-        *,
-        gross_amount - discount_amount as net_amount,
-        gross_amount - discount_amount - refunded_net_amount as net_revenue_amount,
-        shipping_amount - refunded_shipping_amount
-        - shipping_cost_amount - payment_fee_amount as after_sale_amount,
-        spent_amount - marketing_spend_amount as unattributed_spend_amount
-    from movements
+        source_system,
+        spend_date_key as business_date_key,
+        reporting_currency,
+        sum(reporting_amount) as spent_amount,
+        max(spend_date) as business_date
+    from spend
+    group by source_system, spend_date_key, reporting_currency
 ),
 
 days as (
     select
-        source_system,
-        {{ date_key('business_date') }} as business_date_key,
-        business_date,
-        reporting_currency,
-        {%- for margin in [
-            'net_revenue_amount - cost_amount',
-            'net_revenue_amount - cost_amount + after_sale_amount',
-            'net_revenue_amount - cost_amount + after_sale_amount - marketing_spend_amount',
+        coalesce(movements.source_system, spend.source_system) as source_system,
+        coalesce(movements.business_date_key, spend.business_date_key) as business_date_key,
+        coalesce(movements.business_date, spend.business_date) as business_date,
+        coalesce(movements.reporting_currency, spend.reporting_currency) as reporting_currency,
+        cast(coalesce(movements.line_count, 0) as integer) as line_count,
+        cast(coalesce(movements.missing_margin_line_count, 0) as integer)
+            as missing_margin_line_count,
+        {%- for amount in [
+            'gross', 'discount', 'refunded_net', 'net_revenue', 'cost', 'shipping',
+            'refunded_shipping', 'shipping_cost', 'payment_fee', 'marketing_spend',
+            'contribution_margin_1', 'contribution_margin_2', 'contribution_margin_3',
         ] %}
         cast(
-            sum(case when not is_margin_missing then {{ margin }} end) as decimal(18, 2)
-        ) as contribution_margin_{{ loop.index }}_amount,
+            case when movements.source_system is null then 0 else movements.{{ amount }}_amount end
+            as decimal(18, 2)
+        ) as {{ amount }}_amount,
         {%- endfor %}
-        {%- for amount in [
-            'gross', 'discount', 'net', 'refunded_net', 'net_revenue', 'cost', 'shipping',
-            'refunded_shipping', 'shipping_cost', 'payment_fee', 'marketing_spend',
-            'unattributed_spend',
-        ] %}
-        cast(sum({{ amount }}_amount) as decimal(18, 2)) as {{ amount }}_amount,
-        {%- endfor %}
-        cast(sum(line_count) as integer) as line_count,
-        cast(sum(case when is_margin_missing then line_count else 0 end) as integer)
-            as missing_margin_line_count
-    from margins
-    group by source_system, business_date, reporting_currency
+        cast(
+            coalesce(spend.spent_amount, 0) - coalesce(movements.marketing_spend_amount, 0)
+            as decimal(18, 2)
+        ) as unattributed_spend_amount
+    from movement_days as movements
+    full outer join spend_days as spend
+        on movements.source_system = spend.source_system
+        and movements.business_date_key = spend.business_date_key
+        and movements.reporting_currency = spend.reporting_currency
 )
 
 select * from days
