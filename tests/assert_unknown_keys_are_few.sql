@@ -4,7 +4,7 @@ with shares as (
     {% for fact, key in [
         ('fact_sales', 'customer_key'), ('fact_sales', 'product_key'), ('fact_sales', 'geography_key'),
         ('fact_orders', 'customer_key'), ('fact_payments', 'customer_key'), ('fact_payments', 'payment_method_key'),
-        ('fact_refunds', 'customer_key'), ('fact_inventory_daily', 'product_key'),
+        ('fact_refunds', 'customer_key'), ('fact_reviews', 'customer_key'), ('fact_inventory_daily', 'product_key'),
     ] -%}
     select
         '{{ fact }}' as fact,

@@ -82,6 +82,10 @@
     cast(date_diff('day', {{ earlier }}, {{ later }}) as integer)
 {%- endmacro %}
 
+{% macro hours_between(earlier, later) -%}
+    cast(date_diff('second', {{ earlier }}, {{ later }}) / 3600.0 as double)
+{%- endmacro %}
+
 {% macro sorted_text(expression) -%}
     string_agg({{ expression }}, ',' order by {{ expression }})
 {%- endmacro %}

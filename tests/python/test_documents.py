@@ -1,4 +1,4 @@
-"""Every command that the documents show runs, every file they link to exists."""
+"""Every command and query that the documents show runs, every file they link to exists."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import shlex
 import subprocess
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from ingest.home import HOME_VARIABLE, PROJECT_DIR, Home
@@ -76,6 +77,12 @@ def commands() -> list[str]:
     return list(found)
 
 
+def queries() -> list[str]:
+    """The SQL blocks of the documents, in their order."""
+    texts = [(PROJECT_DIR / document).read_text(encoding="utf-8") for document in DOCUMENTS]
+    return [sql for text in texts for sql in re.findall(r"```sql\n(.*?)```", text, flags=re.DOTALL)]
+
+
 def test_the_documents_show_commands() -> None:
     assert {"make run", "make test", "storehouse run", "dbt build"} <= set(commands())
 
@@ -89,7 +96,7 @@ def test_make_targets_exist(command: str) -> None:
 
 
 def test_every_storehouse_and_dbt_command_runs(demo_copy: Home, tmp_path: Path) -> None:
-    """One after the other in a copy of the demo, as a reader would type them."""
+    """One after the other in a copy of the demo, as a reader would type them; then the queries."""
     olist = tmp_path / "olist"
     olist.mkdir()
     for name, text in OLIST.items():
@@ -112,6 +119,10 @@ def test_every_storehouse_and_dbt_command_runs(demo_copy: Home, tmp_path: Path) 
             timeout=600,
         )
         assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}{done.stderr[-2000:]}"
+    assert len(queries()) >= 2
+    with duckdb.connect(str(demo_copy.published_file), read_only=True) as published:
+        for query in queries():
+            assert published.execute(query).fetchall(), f"no row:\n{query}"
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

@@ -1,19 +1,19 @@
 with business_dates as (
-    select cast(placed_at as date) as business_date from {{ ref('int_orders_unioned') }}
+    {% for milestone in [
+        'placed_at', 'paid_at', 'shipped_at', 'delivered_at', 'cancelled_at', 'promised_at'
+    ] -%}
+    select cast({{ milestone }} as date) as business_date from {{ ref('int_orders_unioned') }}
     union all
-    select cast(shipped_at as date) from {{ ref('int_orders_unioned') }}
-    union all
-    select cast(cancelled_at as date) from {{ ref('int_orders_unioned') }}
-    union all
-    select cast(promised_at as date) from {{ ref('int_orders_unioned') }}
-    union all
-    select cast(paid_at as date) from {{ ref('int_orders_unioned') }}
-    union all
-    select cast(delivered_at as date) from {{ ref('int_orders_unioned') }}
-    union all
+    {% endfor -%}
     select cast(paid_at as date) from {{ ref('int_payments_unioned') }}
     union all
     select cast(refunded_at as date) from {{ ref('int_refunds_unioned') }}
+    union all
+    select cast(survey_sent_at as date) from {{ ref('int_reviews_unioned') }}
+    union all
+    select cast(answered_at as date) from {{ ref('int_reviews_unioned') }}
+    union all
+    select spend_date from {{ ref('int_marketing_spend_unioned') }}
     union all
     select snapshot_date from {{ ref('int_stock_unioned') }}
 ),

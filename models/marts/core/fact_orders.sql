@@ -2,6 +2,14 @@ with orders as (
     select * from {{ ref('int_orders_reconciled') }}
 ),
 
+times as (
+    select * from {{ ref('int_orders_timed') }}
+),
+
+identities as (
+    select * from {{ ref('int_orders_identified') }}
+),
+
 customers as (
     select * from {{ ref('dim_customer') }}
 ),
@@ -9,8 +17,23 @@ customers as (
 orders_of_customers as (
     select
         orders.*,
-        coalesce(customers.customer_key, '-1') as customer_key
+        coalesce(customers.customer_key, '-1') as customer_key,
+        coalesce(identities.identity_key, '-1') as identity_key,
+        cast(identities.identity_order_number as integer) as identity_order_number,
+        times.has_times_out_of_order,
+        times.handling_days,
+        times.transit_days,
+        times.delivery_days,
+        times.days_late,
+        times.is_delivered_late,
+        times.is_overdue
     from orders
+    left join times
+        on orders.source_system = times.source_system
+        and orders.order_id = times.order_id
+    left join identities
+        on orders.source_system = identities.source_system
+        and orders.order_id = identities.order_id
     left join customers
         on orders.source_system = customers.source_system
         and orders.customer_id = customers.customer_id
@@ -23,6 +46,9 @@ keyed_orders as (
         order_id,
         customer_key,
         coalesce(customer_id, '-1') as customer_id,
+        identity_key,
+        identity_order_number,
+        identity_order_number = 1 as is_first_order,
         {{ geography_key() }} as geography_key,
         {{ date_key('order_date') }} as order_date_key,
         {%- for milestone, is_due in [
@@ -46,10 +72,7 @@ keyed_orders as (
         is_valid_order,
         is_inferred,
         is_deleted,
-        coalesce(paid_at < placed_at, false)
-        or coalesce(shipped_at < greatest(placed_at, paid_at), false)
-        or coalesce(delivered_at < greatest(placed_at, paid_at, shipped_at), false)
-            as has_times_out_of_order,
+        has_times_out_of_order,
         has_other_currency,
         order_date,
         placed_at,
@@ -59,6 +82,12 @@ keyed_orders as (
         cancelled_at,
         refunded_at,
         promised_at,
+        handling_days,
+        transit_days,
+        delivery_days,
+        days_late,
+        is_delivered_late,
+        is_overdue,
         line_count,
         unit_count,
         currency,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
@@ -24,6 +26,7 @@ def warehouse(demo_home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
         connection.execute("set TimeZone = 'UTC'")
         for entity, reader in {
             "orders": "read_csv('{0}/orders_*.csv', all_varchar = true)",
+            "shipments": "read_csv('{0}/shipments_*.csv', all_varchar = true)",
             "order_items": "read_csv('{0}/order_items_*.csv', all_varchar = true)",
             "payments": "read_json('{0}/payments_*.ndjson', format = 'newline_delimited')",
             "customers": "read_json('{0}/customers_*.json', filename = true)",
@@ -125,6 +128,49 @@ def test_lines_and_revenue_equal_the_latest_rows_of_the_files(
     assert len(found) > 1
 
 
+def test_late_orders_equal_the_parcels_of_the_files(
+    warehouse: duckdb.DuckDBPyConnection,
+) -> None:
+    """By dates of the shop's zone; an order is delivered with the last of all its parcels."""
+    parcels = rows(
+        warehouse,
+        """
+        with last as (
+            select shipment_id, arg_max(x_shipments, updated_at) as parcel
+            from x_shipments group by all
+        ),
+        orders as (
+            select order_id, arg_max(x_orders, updated_at) as header
+            from x_orders where order_status is not null and op <> 'D' group by all
+        )
+        select header.order_id, header.ordered_at, header.promised_at,
+            list(parcel.shipped_at), list(parcel.delivered_at)
+        from last inner join orders on last.parcel.order_id = orders.order_id
+        where parcel.op <> 'D' group by all order by all
+        """,
+    )
+
+    def local(text: str) -> date:
+        return datetime.fromisoformat(text).astimezone(ZoneInfo("Europe/Berlin")).date()
+
+    expected = {}
+    for order, placed, promised, shipped, delivered in parcels:
+        if None not in delivered:
+            arrived = local(max(delivered))
+            days = (arrived - local(placed)).days, (arrived - local(min(shipped))).days
+            expected[order] = (*days, (arrived - local(promised)).days)
+    found = rows(
+        warehouse,
+        """
+        select order_id, delivery_days, transit_days, days_late, is_delivered_late
+        from core.fact_orders where delivery_days is not null
+        """,
+    )
+    assert {row[0]: row[1:4] for row in found} == expected
+    assert all(is_late == (late > 0) for *_, late, is_late in found)
+    assert {is_late for *_, is_late in found} == {True, False}
+
+
 def test_header_totals_are_the_sums_of_the_lines(warehouse: duckdb.DuckDBPyConnection) -> None:
     off = rows(
         warehouse,
@@ -168,6 +214,7 @@ def test_facts_have_no_null_keys_and_no_orphans(warehouse: duckdb.DuckDBPyConnec
         ("core.fact_payments", "payment_method_key"): "core.dim_payment_method",
         ("core.fact_refunds", "product_key"): "core.dim_product",
         ("core.fact_inventory_daily", "product_key"): "core.dim_product",
+        ("core.agg_monthly_sales_by_seller", "seller_key"): "core.dim_seller",
     }
     problems = {
         (fact, key): found
