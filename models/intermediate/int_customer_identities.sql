@@ -41,12 +41,12 @@ ranked_accounts as (
 
 candidates as (
     select
-        accounts.source_system,
-        accounts.customer_id,
+        ranked_accounts.source_system,
+        ranked_accounts.customer_id,
         {{ first_instant() }} as linked_at,
         'account' as evidence,
-        accounts.seniority
-    from ranked_accounts as accounts
+        ranked_accounts.seniority
+    from ranked_accounts
     union all
     select
         links.source_system,
@@ -72,7 +72,7 @@ compared_candidates as (
 ),
 
 -- Of several links of one instant only the one to the most senior account is left.
-merges as (
+mergers as (
     select
         *,
         coalesce(
@@ -85,18 +85,18 @@ merges as (
 
 identities as (
     select
-        merges.source_system,
-        merges.customer_id,
-        {{ surrogate_key(['merges.source_system', 'named_after.customer_id']) }} as identity_key,
+        mergers.source_system,
+        mergers.customer_id,
+        {{ surrogate_key(['mergers.source_system', 'named_after.customer_id']) }} as identity_key,
         named_after.customer_id as identity_id,
-        merges.linked_at as valid_from,
-        merges.valid_to,
-        merges.valid_to = {{ open_end() }} as is_current,
-        merges.evidence
-    from merges
+        mergers.linked_at as valid_from,
+        mergers.valid_to,
+        mergers.valid_to = {{ open_end() }} as is_current,
+        mergers.evidence
+    from mergers
     inner join ranked_accounts as named_after
-        on merges.source_system = named_after.source_system
-        and merges.seniority = named_after.seniority
+        on mergers.source_system = named_after.source_system
+        and mergers.seniority = named_after.seniority
 )
 
 select * from identities

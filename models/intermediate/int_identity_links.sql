@@ -3,7 +3,8 @@
 
 with evidence as (
     select * from {{ ref('int_identity_evidence') }}
-    where evidence_type in ('email', 'phone')
+    where
+        evidence_type in ('email', 'phone')
         and account_count between 2 and {{ var('identity_account_limit') }}
 ),
 
