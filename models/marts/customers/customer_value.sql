@@ -1,0 +1,78 @@
+with orders as (
+    select * from {{ ref('fact_orders') }}
+    where customer_id <> '-1'
+),
+
+lines as (
+    select * from {{ ref('order_margin') }}
+    where is_valid_order
+),
+
+order_counts as (
+    select
+        source_system,
+        customer_id,
+        sum(case when is_valid_order then 1 else 0 end) as order_count,
+        sum(case when order_status = 'cancelled' then 1 else 0 end) as cancelled_order_count,
+        sum(case when is_valid_order and refunded_amount > 0 then 1 else 0 end)
+            as refunded_order_count,
+        sum(case when is_valid_order and is_delivered_late then 1 else 0 end) as late_order_count,
+        min(case when is_valid_order then order_date end) as first_order_date,
+        max(case when is_valid_order then order_date end) as last_order_date,
+        max(reporting_currency) as currency
+    from orders
+    group by source_system, customer_id
+),
+
+-- One unknown part makes a sum unknown.
+line_sums as (
+    select
+        source_system,
+        customer_id,
+        {%- for amount in [
+            'reporting_gross', 'reporting_discount', 'reporting_refunded_net', 'net_revenue',
+            'contribution_margin_3',
+        ] %}
+        case when count(*) = count({{ amount }}_amount) then sum({{ amount }}_amount) end
+            as {{ amount }}_amount,
+        {%- endfor %}
+        sum(quantity) as unit_count,
+        count(distinct product_id) as product_count
+    from lines
+    group by source_system, customer_id
+),
+
+customer_values as (
+    select
+        orders.source_system,
+        orders.customer_id,
+        cast(orders.order_count as integer) as order_count,
+        cast(orders.cancelled_order_count as integer) as cancelled_order_count,
+        cast(orders.refunded_order_count as integer) as refunded_order_count,
+        cast(orders.late_order_count as integer) as late_order_count,
+        orders.first_order_date,
+        orders.last_order_date,
+        cast(coalesce(sums.unit_count, 0) as integer) as unit_count,
+        cast(coalesce(sums.product_count, 0) as integer) as product_count,
+        orders.currency,
+        {%- for name, amount in {
+            'gross': 'reporting_gross',
+            'discount': 'reporting_discount',
+            'refunded_net': 'reporting_refunded_net',
+            'net_revenue': 'net_revenue',
+            'contribution_margin_3': 'contribution_margin_3',
+        }.items() %}
+        cast(
+            case when sums.customer_id is null then 0 else sums.{{ amount }}_amount end
+            as decimal(18, 2)
+        ) as {{ name }}_amount,
+        {%- endfor %}
+        cast(round(sums.net_revenue_amount / nullif(orders.order_count, 0), 2) as decimal(18, 2))
+            as average_order_amount
+    from order_counts as orders
+    left join line_sums as sums
+        on orders.source_system = sums.source_system
+        and orders.customer_id = sums.customer_id
+)
+
+select * from customer_values
