@@ -24,6 +24,7 @@ from ingest.types import DataType, Scalar, lake_arrow, leaf_names, parse_type
 LoadKind = Literal["full", "increment", "append"]
 LOAD_KINDS: tuple[LoadKind, ...] = ("full", "increment", "append")
 DEFAULT_MAX_FIELD_BYTES = 1_048_576
+BOOKS = "landing"  # the source of what landing writes about itself
 
 # The columns that landing adds to every lake row, after the contract's own.
 LANDING_COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
@@ -132,21 +133,39 @@ def load_contracts(project: Path | None = None) -> dict[str, SourceContract]:
     return dict(sorted(sources.items()))
 
 
+def load_book_columns(project: Path | None = None) -> dict[str, tuple[Column, ...]]:
+    """The columns of the tables that landing itself writes, by table; raises ContractError."""
+    folder = (project or home.PROJECT_DIR) / "models" / "staging" / BOOKS
+    reader = _Reader(folder / f"_{BOOKS}__sources.yml")
+    found: dict[str, tuple[Column, ...]] = {}
+    for raw in reader.items(_parsed(reader.path), "sources"):
+        for table in reader.items(reader.mapping(raw, "a source"), "tables"):
+            name = reader.name(reader.mapping(table, f"a table of {BOOKS}"), f"a table of {BOOKS}")
+            found[name] = tuple(
+                reader.column(f"{BOOKS}.{name}", (), reader.mapping(column, name))
+                for column in reader.items(table, "columns")
+            )
+    return found
+
+
 def read_source_file(path: Path) -> list[SourceContract]:
     """The landed sources declared in one YAML file; raises ContractError."""
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ContractError(
-            f"The contract {path} cannot be read: {error}.", "Correct the YAML."
-        ) from error
     reader = _Reader(path)
-    declared = [reader.mapping(raw, "a source") for raw in reader.items(document, "sources")]
+    declared = [reader.mapping(raw, "a source") for raw in reader.items(_parsed(path), "sources")]
     return [
         reader.source(raw)
         for raw in declared
         if reader.meta(raw, "a source").get("is_landed", True) is not False
     ]
+
+
+def _parsed(path: Path) -> Any:
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ContractError(
+            f"The contract {path} cannot be read: {error}.", "Correct the YAML."
+        ) from error
 
 
 def column_name(text: str) -> str:

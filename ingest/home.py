@@ -86,6 +86,11 @@ class Home:
         return self.root / "scores"
 
     @property
+    def runs(self) -> Path:
+        """What orchestration did, as Parquet: steps of runs, ticks of schedules and sensors."""
+        return self.root / "runs"
+
+    @property
     def models(self) -> Path:
         """Model artefacts and the experiment store."""
         return self.root / "models"

@@ -6,7 +6,7 @@ Grammar: `name`, `name(arguments)`, `struct(field type, ...)`, each followed by 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -85,6 +85,22 @@ def leaf_names(kind: DataType) -> Iterator[str]:
                 yield from leaf_names(field)
             else:
                 yield name
+
+
+def without_leaves(kind: DataType, names: Collection[str]) -> DataType | None:
+    """The type without the struct fields of these names that hold scalars; None if none is left."""
+    if isinstance(kind, Scalar):
+        return kind
+    if isinstance(kind, ListOf):
+        element = without_leaves(kind.element, names)
+        return None if element is None else ListOf(element)
+    kept = []
+    for name, field in kind.fields:
+        is_nested = isinstance(field, Struct) or _is_struct_list(field)
+        rest = without_leaves(field, names) if is_nested or name not in names else None
+        if rest is not None:
+            kept.append((name, rest))
+    return Struct(tuple(kept)) if kept else None
 
 
 def leaf_count(kind: DataType) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -10,12 +11,14 @@ from typing import Annotated
 import typer
 
 from ingest.contracts import load_contracts
+from ingest.errors import ConfigError
 from ingest.home import Home
 from ingest.landing import FileOutcome, land_paths, write_stubs
 from ingest.landing.delivery import parse_time
 from orchestration.console import (
     FAILED,
     PUBLISHED_WITHOUT_REFUSED,
+    Format,
     console,
     error_console,
     friendly_errors,
@@ -158,6 +161,79 @@ def status() -> None:
 
     with friendly_errors():
         print_status(console, Home.from_env())
+
+
+@app.command()
+def sql(
+    query: Annotated[
+        str | None, typer.Argument(help="Statements; a prompt, or what is piped in, if left out.")
+    ] = None,
+    file: Annotated[Path | None, typer.Option(help="A file with statements.")] = None,
+    output: Annotated[
+        Format, typer.Option("--format", help="How rows are printed.")
+    ] = Format.TABLE,
+    allow: Annotated[
+        Path | None, typer.Option(help="A folder whose files queries may read and write.")
+    ] = None,
+) -> None:
+    """Query the lake and the published file, read-only; status 1 when a statement fails.
+
+    The lake's entities are views such as shop.orders, without personal data; the tables of the
+    published file are core.fact_sales and so on.
+    """
+    from orchestration.lib.sql_session import SqlSession
+    from orchestration.sql_prompt import prompt, run_text
+
+    with friendly_errors():
+        if query is not None and file is not None:
+            raise ConfigError("Both a query and a file were given.", "Leave one of them out.")
+        home = Home.from_env()
+        text = file.read_text(encoding="utf-8") if file else query
+        if text is None and not sys.stdin.isatty():
+            text = sys.stdin.read()
+        session = SqlSession(home, allow)
+        try:
+            if text is None:
+                prompt(session, home, output, console)
+                return
+            if session.published is None:
+                error_console.print(f"Published: {session.not_published}", markup=False)
+            run_text(session, text, output, console)
+        finally:
+            session.close()
+
+
+@admin.command()
+def versions() -> None:
+    """List the versions of the published file that are kept, and which one is served."""
+    from orchestration.lib.summary import print_versions
+    from orchestration.lib.versions import kept_versions
+
+    with friendly_errors():
+        kept = kept_versions(Home.from_env())
+    if kept:
+        print_versions(console, kept)
+    else:
+        console.print("No version is kept: nothing was published yet.", markup=False)
+
+
+@admin.command()
+def rollback(
+    publish_id: Annotated[
+        str | None, typer.Argument(help="A kept version; the one before the served if left out.")
+    ] = None,
+) -> None:
+    """Put an older kept version in place of the served file; the next publish is as usual."""
+    from orchestration.lib.versions import rollback as roll_back
+
+    with friendly_errors():
+        home = Home.from_env()
+        with warehouse_lock(home, "storehouse admin rollback", on_wait=_print_wait):
+            version = roll_back(home, publish_id)
+    console.print(
+        f"Served now: {version.publish_id}, {version.rows:,} rows, in {home.published_file}.",
+        markup=False,
+    )
 
 
 @admin.command()

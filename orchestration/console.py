@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 
 import typer
 from rich.console import Console
@@ -17,6 +18,14 @@ error_console = Console(soft_wrap=True, highlight=False, stderr=True)
 
 FAILED = 1
 PUBLISHED_WITHOUT_REFUSED = 2
+
+
+class Format(StrEnum):
+    """How rows are printed."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import os
 from dagster import Definitions
 
 from ingest.home import PROJECT_DIR
-from orchestration.defs.automation import failure_alert, new_extracts, nightly, run_job
+from orchestration.defs.automation import failure_alert, new_extracts, nightly, run_job, run_records
 from orchestration.defs.extracts import landing_assets
 from orchestration.defs.publishing import publish_asset
 from orchestration.defs.scores import payment_anomaly_scores
@@ -27,7 +27,7 @@ def build_definitions() -> Definitions:
         ],
         jobs=[run_job],
         schedules=[nightly],
-        sensors=[new_extracts, failure_alert],
+        sensors=[new_extracts, failure_alert, run_records],
         resources={
             "dbt": DbtResource(
                 project_dir=os.fspath(PROJECT_DIR),

@@ -64,6 +64,11 @@ def load_paths(home: Home, contract: Contract, load_id: str, load_date: date) ->
     )
 
 
+def book_schemas() -> dict[str, pa.Schema]:
+    """The Arrow schemas of the tables that landing writes about itself."""
+    return {"loads": LOAD_SCHEMA, "rejects": REJECT_SCHEMA}
+
+
 def loads_dir(home: Home) -> Path:
     """The folder of load records."""
     return home.lake / "landing" / "loads"

@@ -17,8 +17,10 @@ from dagster import (
     sensor,
 )
 
+from orchestration.defs.failures import as_failures
 from orchestration.lib.alerts import alert, failure_message
 from orchestration.lib.project import use_home
+from orchestration.lib.run_history import record_instance
 
 SETTLE_SECONDS = 30
 
@@ -64,6 +66,17 @@ def new_extracts(context: SensorEvaluationContext) -> SensorResult | SkipReason:
     if count == 0 or digest == context.cursor:
         return SkipReason(f"Nothing new among {count:,} files in {extracts}.")
     return SensorResult(run_requests=[RunRequest(run_key=digest)], cursor=digest)
+
+
+@sensor(minimum_interval_seconds=60, default_status=DefaultSensorStatus.RUNNING)
+def run_records(context: SensorEvaluationContext) -> SkipReason:
+    """Writes what runs, schedules and sensors did since the last look; asks for nothing."""
+    looked_at = time.time()
+    since = float(context.cursor) if context.cursor else None
+    with as_failures():
+        count = record_instance(use_home(), context.instance, since)
+    context.update_cursor(str(looked_at))
+    return SkipReason(f"Looked at {count:,} runs.")
 
 
 @run_failure_sensor(default_status=DefaultSensorStatus.RUNNING)

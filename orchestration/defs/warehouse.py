@@ -19,6 +19,7 @@ from orchestration.lib.empty_inputs import write_empty_inputs
 from orchestration.lib.lock import warehouse_lock
 from orchestration.lib.progress import reporter
 from orchestration.lib.project import dbt_project, use_home
+from orchestration.lib.run_history import record_run
 from orchestration.lib.translator import StorehouseTranslator
 
 STOP_SECONDS = 30
@@ -68,6 +69,7 @@ def _build(context: AssetExecutionContext, dbt: DbtResource, stage: str) -> Iter
     reporter().stage(stage, steps)
     with as_failures(), warehouse_lock(home, f"dbt {stage}", on_wait=context.log.info):
         write_empty_inputs(home)
+        record_run(home, context.instance, context.run_id)
         results = target / "run_results.json"
         results.unlink(missing_ok=True)
         invocation = dbt.cli(

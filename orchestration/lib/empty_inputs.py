@@ -1,4 +1,4 @@
-"""Empty files where nothing was landed or scored yet, so that every model can be built."""
+"""Empty files where nothing was landed, scored or run yet, so that every model can be built."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from ingest.contracts import load_contracts
 from ingest.home import Home
 from ingest.landing import write_stubs
 from ml import payment_anomaly
+from orchestration.lib import run_files
 
 
 def write_empty_inputs(home: Home) -> None:
-    """Writes the stub of every entity and of every score that has no file."""
+    """Writes the stub of every entity, score and run history that has no file."""
     write_stubs(home, load_contracts())
     payment_anomaly.write_stub(home.scores / "payment_anomaly")
+    run_files.write_stubs(home)

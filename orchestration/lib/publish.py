@@ -117,6 +117,7 @@ def _replace_served(
         leftover.unlink()
     temporary = home.published / f".publishing-{os.getpid()}.duckdb"
     publish_id = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
+    before = served_id(home)
     served = False
     try:
         shutil.copyfile(home.warehouse_file, temporary)
@@ -127,9 +128,7 @@ def _replace_served(
         temporary.chmod(0o444)  # for readers: what they write would be in no other version
         fsync_path(temporary)
         _keep_version(temporary, versions, record)
-        # Left by somebody who wrote to the served file; beside the new one it breaks opening.
-        _wal(home.published_file).unlink(missing_ok=True)
-        temporary.replace(home.published_file)
+        put_in_place(home, temporary)
         served = True
         fsync_path(home.published)
     finally:
@@ -137,8 +136,20 @@ def _replace_served(
         _wal(temporary).unlink(missing_ok=True)
         if not served:
             _forget_version(versions, publish_id)
-    _drop_old_versions(versions, publish_id)
+    _drop_old_versions(versions, publish_id, before)
     return record
+
+
+def put_in_place(home: Home, file: Path) -> None:
+    """Makes `file`, which lies beside the served one, the served one: readers see either."""
+    # Left by somebody who wrote to the served file; beside the new one it breaks opening.
+    _wal(home.published_file).unlink(missing_ok=True)
+    file.replace(home.published_file)
+
+
+def versions_in(home: Home) -> list[Path]:
+    """The files of the kept versions, named after their publish_id."""
+    return list((home.published / "versions").glob("*.duckdb"))
 
 
 def table_records(connection: duckdb.DuckDBPyConnection) -> list[TableRecord]:
@@ -188,6 +199,15 @@ def read_publish_record(home: Home) -> dict[str, Any] | None:
         row = connection.execute("select manifest from ops.publish").fetchall()[0]
     record: dict[str, Any] = json.loads(row[0])
     return record
+
+
+def served_id(home: Home) -> str | None:
+    """The publish_id of the file served now; None when it is missing or damaged."""
+    try:
+        record = read_publish_record(home)
+    except StorehouseError:
+        return None
+    return str(record["publish_id"]) if record else None
 
 
 def _strip_and_stamp(
@@ -281,7 +301,9 @@ def _forget_version(versions: Path, publish_id: str) -> None:
         (versions / publish_id).with_suffix(suffix).unlink(missing_ok=True)
 
 
-def _drop_old_versions(versions: Path, served: str) -> None:
-    others = sorted(path.stem for path in versions.glob("*.duckdb") if path.stem != served)
-    for publish_id in others[: 1 - VERSIONS_KEPT]:
+def _drop_old_versions(versions: Path, served: str, before: str | None) -> None:
+    """Keeps the latest ones, and `before`, served until now: after a rollback it is an old one."""
+    others = {path.stem for path in versions.glob("*.duckdb")} - {served}
+    by_use = sorted(others, key=lambda publish_id: (publish_id == before, publish_id))
+    for publish_id in by_use[: 1 - VERSIONS_KEPT]:
         _forget_version(versions, publish_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import logging
 import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,10 +13,13 @@ from typing import Any, TextIO
 
 from dagster import AssetKey, DagsterEvent, DagsterEventType, DagsterInstance
 
+from ingest.errors import StorehouseError
 from ingest.home import Home
-from orchestration.lib.alerts import alert, failure_message
+from orchestration.lib.alerts import alert
 from orchestration.lib.progress import Reporter, reporting_to
 from orchestration.lib.project import use_home
+from orchestration.lib.run_files import settle_commands
+from orchestration.lib.run_history import COMMAND_TAG, plain_message, record_instance, record_run
 
 JOB = "storehouse_run"
 LOADS = AssetKey(["landing", "loads"])
@@ -71,15 +74,25 @@ def execute_graph(chosen: Reporter) -> RunOutcome:
         redirect_stdout(log),
         redirect_stderr(log),
     ):
-        result = defs.resolve_job_def(JOB).execute_in_process(
-            instance=instance,
-            raise_on_error=False,
-            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-        )
+        settle_commands(home)
+        try:
+            result = defs.resolve_job_def(JOB).execute_in_process(
+                instance=instance,
+                raise_on_error=False,
+                tags={COMMAND_TAG: "storehouse run"},
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            )
+        except BaseException:
+            with _told_in_the_log():
+                record_instance(home, instance, None)
+            raise
         failures = _failures(result.all_events, log)
         if result.success:
             expected = set(defs.resolve_asset_graph().materializable_asset_keys)
             failures += _left_out(expected, result.all_events)
+        left_out = failures[-1].message if result.success and failures else None
+        with _told_in_the_log():
+            record_run(home, instance, result.run_id, failure=left_out)
     loads = _metadata(result.all_events, LOADS)
     return RunOutcome(
         success=result.success and not failures,
@@ -125,12 +138,18 @@ def _failures(events: Sequence[DagsterEvent], log: TextIO) -> list[StepFailure]:
     for event in events:
         if event.event_type is DagsterEventType.STEP_FAILURE and event.step_key:
             error = event.step_failure_data.error
-            message = failure_message(event)
-            if "DagsterExecutionInterruptedError" in message:
-                message = "It was interrupted."
-            failures.append(StepFailure(event.step_key, _without_class(message)))
+            failures.append(StepFailure(event.step_key, plain_message(event)))
             log.write(f"{event.step_key}: {error.to_string() if error else ''}\n")
     return failures
+
+
+@contextmanager
+def _told_in_the_log() -> Iterator[None]:
+    """A history that cannot be written does not change how the run ended."""
+    try:
+        yield
+    except (StorehouseError, OSError) as error:
+        logging.getLogger("storehouse.runs").error("The run was not recorded: %s", error)
 
 
 def _left_out(expected: set[AssetKey], events: Sequence[DagsterEvent]) -> list[StepFailure]:
@@ -148,8 +167,3 @@ def _metadata(events: Sequence[DagsterEvent], key: AssetKey) -> Mapping[str, Any
             found = event.step_materialization_data.materialization.metadata
             return {name: value.value for name, value in found.items()}
     return {}
-
-
-def _without_class(message: str) -> str:
-    """The text of an exception without the dotted name of its class in front."""
-    return re.sub(r"^[a-z_]\w*(\.\w+)+: ", "", message)

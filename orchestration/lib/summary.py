@@ -19,7 +19,8 @@ from ingest.errors import StorehouseError
 from ingest.home import Home
 from orchestration.lib.duckdb_errors import plain_errors
 from orchestration.lib.project import PUBLISHED_SCHEMAS
-from orchestration.lib.publish import read_publish_record
+from orchestration.lib.publish import read_publish_record, versions_in
+from orchestration.lib.versions import KeptVersion, rolled_back
 
 if TYPE_CHECKING:
     from orchestration.lib.run import Refusal, RunOutcome
@@ -117,10 +118,31 @@ def print_status(console: Console, home: Home) -> None:
         with plain_errors(home.published_file), _reading(home.published_file) as connection:
             _print_contents(console, connection)
         console.print()
-    versions = sorted((home.published / "versions").glob("*.duckdb"))
-    console.print(f"Versions kept: {len(versions)}", markup=False)
-    for zone in (home.extracts, home.raw, home.lake, home.warehouse, home.scores):
+    if record is not None and (done := rolled_back(home, record["publish_id"])):
+        console.print(
+            f"Rolled back at {done.rolled_back_at} instead of {done.instead_of}.",
+            style="yellow",
+            markup=False,
+        )
+    console.print(f"Versions kept: {len(versions_in(home))}", markup=False)
+    for zone in (home.extracts, home.raw, home.lake, home.warehouse, home.scores, home.runs):
         console.print(f"  {zone.name:<10} {_size(zone):>10}  {zone}", markup=False)
+
+
+def print_versions(console: Console, versions: Sequence[KeptVersion]) -> None:
+    """The kept versions of the published file, the latest first."""
+    heads = ("publish_id", "published", "tables", "rows", "size", "code", "is")
+    lines: list[tuple[object, ...]] = []
+    for version in versions:
+        size = f"{version.bytes / 1_000_000:,.1f} MB"
+        served = "served" if version.is_served else ""
+        if version.record is None:
+            lines.append((version.publish_id, "record damaged", "", "", size, "", served))
+            continue
+        published = version.record["published_at"].replace("T", " ")[:16]
+        tables, code = len(version.record["tables"]), version.record["code_version"]
+        lines.append((version.publish_id, published, tables, version.rows, size, code, served))
+    _print_table(console, "Versions", heads, lines)
 
 
 def _reading(file: Path) -> duckdb.DuckDBPyConnection:
@@ -235,8 +257,13 @@ def _print_table(
 ) -> None:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for head in heads:
-        numeric = head in {"rows", "loads", "net"}
-        table.add_column(head, justify="right" if numeric else "left", overflow="fold")
+        numeric = head in {"rows", "loads", "net", "tables", "size"}
+        table.add_column(
+            head,
+            justify="right" if numeric else "left",
+            overflow="fold",
+            no_wrap=head == "publish_id",  # to be copied
+        )
     for row in rows:
         table.add_row(
             *(f"{cell:,}" if isinstance(cell, int | Decimal) else str(cell) for cell in row)

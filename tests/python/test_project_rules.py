@@ -31,7 +31,8 @@ MAY_READ = {
     "ops": {"base", "staging", "quarantine", "intermediate", "snapshots", "marts", "features"}
     | {"metrics", "insights", "ops", "seeds"},
 }
-MAY_READ_SOURCES = {"scores": "insights", "bookkeeping": "ops"}  # all others: staging, base
+# All others: staging, base.
+MAY_READ_SOURCES = {"scores": "insights", "bookkeeping": "ops", "runs": "ops"}
 PUBLIC_LAYERS = {"marts", "features", "insights", "metrics"}
 
 # A package may import itself, what is listed, and what is not of this project.

@@ -78,12 +78,10 @@ cohort_months as (
         cohorts.cohort_month_date,
         months.month_start_date,
         cast(
-            (
-                extract(year from months.month_start_date)
-                - extract(year from cohorts.cohort_month_date)
-            ) * 12
-            + extract(month from months.month_start_date)
-            - extract(month from cohorts.cohort_month_date) as integer
+            row_number() over (
+                partition by cohorts.source_system, cohorts.cohort_month_date
+                order by months.month_start_date
+            ) - 1 as integer
         ) as months_since_first,
         cohorts.customer_count,
         coalesce(active.active_customer_count, 0) as active_customer_count,

@@ -64,6 +64,7 @@ def test_zones_are_apart() -> None:
         home.lake,
         home.warehouse,
         home.scores,
+        home.runs,
         home.models,
         home.published,
         home.truth,

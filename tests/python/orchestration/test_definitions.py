@@ -87,7 +87,7 @@ def test_every_published_table_is_upstream_of_publish(manifest: Mapping[str, Any
     }
 
 
-@pytest.mark.parametrize("command", ["--help", "land", "publish", "status"])
+@pytest.mark.parametrize("command", ["--help", "land", "publish", "status", "sql"])
 def test_quick_commands_import_neither_dagster_nor_dbt(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
