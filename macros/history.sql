@@ -2,11 +2,64 @@
     and versioning"). -#}
 
 {#- Changes out of full extracts: a key that is absent was deleted, one that is back has returned.
-    states:   one accepted row per key and extract, with updated_at and the attribute columns
-    presence: every landed row, refused ones too: a refused row is no deletion
-    extracts: extracted_at and is_complete of every extract of the entity, empty ones too; one with
-              lines that could not be read does not tell what is absent -#}
-{% macro full_extract_changes(states, presence, extracts, key, attributes) -%}
+    states:     one accepted row per key and extract, with updated_at and the attribute columns
+    presence:   every landed row, refused ones too: a refused row is no deletion
+    extracts:   extracted_at and is_complete of every extract of the entity, empty ones too; one with
+                lines that could not be read does not tell what is absent
+    loads:      load_id and column_mapping of every load. A column that a file lacks says nothing:
+                its attributes stay as they were, before its first delivery as they are then
+    attributes: per column of the contract the attributes that are made of it -#}
+{% macro full_extract_changes(states, presence, extracts, loads, key, attributes) -%}
+    delivered_states as (
+        select
+            states.*,
+            {%- for column in attributes %}
+            coalesce(loads.column_mapping like '%: "{{ column }}"%', true) as has_{{ column }}
+            {{- "," if not loop.last }}
+            {%- endfor %}
+        from {{ states }} as states
+        left join {{ loads }} as loads
+            on states._load_id = loads.load_id
+    ),
+
+    carried_states as (
+        select
+            {{ key }},
+            _extracted_at,
+            updated_at,
+            {%- for column, columns in attributes.items() %}
+            coalesce(
+                last_value(case when has_{{ column }} then {{ struct_of(columns) }} end ignore nulls)
+                    over key_until_now,
+                first_value(case when has_{{ column }} then {{ struct_of(columns) }} end ignore nulls)
+                    over key_from_now
+            ) as of_{{ column }}{{ "," if not loop.last }}
+            {%- endfor %}
+        from delivered_states
+        window
+            key_until_now as (
+                partition by {{ key }} order by _extracted_at
+                rows between unbounded preceding and current row
+            ),
+            key_from_now as (
+                partition by {{ key }} order by _extracted_at
+                rows between current row and unbounded following
+            )
+    ),
+
+    filled_states as (
+        select
+            {{ key }},
+            _extracted_at,
+            updated_at
+            {%- for column, columns in attributes.items() %}
+            {%- for name in columns %},
+            of_{{ column }}.{{ name }} as {{ name }}
+            {%- endfor %}
+            {%- endfor %}
+        from carried_states
+    ),
+
     numbered_extracts as (
         select
             extracted_at,
@@ -78,9 +131,9 @@
             stays.extracted_at,
             stays.returned_at,
             least(coalesce(states.updated_at, stays.extracted_at), stays.extracted_at) as stated_at,
-            {{ struct_of(attributes) }} as attributes
+            {{ struct_of(attributes.values() | sum(start=[])) }} as attributes
         from stays
-        inner join {{ states }} as states
+        inner join filled_states as states
             on stays.{{ key }} = states.{{ key }}
             and stays.extracted_at = states._extracted_at
     ),

@@ -1,19 +1,13 @@
-{% set attributes = [
-    'email_hash',
-    'is_email_missing',
-    'phone_hash',
-    'phone_masked',
-    'birth_year',
-    'gender',
-    'loyalty_tier',
-    'has_marketing_consent',
-    'marketing_consent_at',
-    'postal_code',
-    'city',
-    'state',
-    'country_code',
-    'source_created_at',
-] %}
+{% set attributes = {
+    'contact': ['email_hash', 'is_email_missing', 'phone_hash', 'phone_masked'],
+    'birth_year': ['birth_year'],
+    'gender': ['gender'],
+    'loyalty_tier': ['loyalty_tier'],
+    'marketing_consent': ['has_marketing_consent', 'marketing_consent_at'],
+    'addresses': ['postal_code', 'city', 'state', 'country_code'],
+    'created_at': ['source_created_at'],
+} %}
+{% set attribute_names = attributes.values() | sum(start=[]) %}
 
 with shop_states as (
     select
@@ -35,6 +29,7 @@ shop_extracts as (
     states='shop_states',
     presence=ref('base_shop__customers'),
     extracts='shop_extracts',
+    loads=ref('stg_landing__loads'),
     key='customer_id',
     attributes=attributes,
 ) }},
@@ -72,7 +67,7 @@ olist_addresses as (
     select
         customers.customer_id,
         coalesce(orders.placed_at, {{ first_instant() }}) as valid_at,
-        {{ struct_of(attributes) }} as attributes
+        {{ struct_of(attribute_names) }} as attributes
     from olist_customers as customers
     left join latest_olist_orders as orders
         on customers.customer_reference = orders.customer_reference
@@ -99,7 +94,7 @@ all_changes as (
 {{ scd2_versions(
     changes='all_changes',
     key=['source_system', 'customer_id'],
-    attributes=attributes,
+    attributes=attribute_names,
 ) }}
 
 select * from versions

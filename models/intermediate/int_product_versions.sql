@@ -1,21 +1,16 @@
-{% set attributes = [
-    'sku',
-    'product_name',
-    'category',
-    'brand',
-    'color',
-    'size',
-    'material',
-    'weight_g',
-    'list_price_amount',
-    'list_price_currency',
-    'cost_amount',
-    'cost_currency',
-    'supplier_id',
-    'supplier_name',
-    'supplier_lead_time_days',
-    'launched_at',
-] %}
+{% set attributes = {
+    'sku': ['sku'],
+    'product_name': ['product_name'],
+    'category': ['category'],
+    'brand': ['brand'],
+    'attributes': ['color', 'size', 'material', 'weight_g'],
+    'list_price': ['list_price_amount'],
+    'currency': ['list_price_currency'],
+    'cost': ['cost_amount', 'cost_currency'],
+    'supplier': ['supplier_id', 'supplier_name', 'supplier_lead_time_days'],
+    'launched_at': ['launched_at'],
+} %}
+{% set attribute_names = attributes.values() | sum(start=[]) %}
 
 with shop_extracts as (
     select
@@ -30,6 +25,7 @@ with shop_extracts as (
     states=ref('stg_shop__products'),
     presence=ref('base_shop__products'),
     extracts='shop_extracts',
+    loads=ref('stg_landing__loads'),
     key='product_id',
     attributes=attributes,
 ) }},
@@ -73,7 +69,7 @@ described_olist_products as (
 olist_states as (
     select
         product_id,
-        {{ struct_of(attributes) }} as attributes
+        {{ struct_of(attribute_names) }} as attributes
     from described_olist_products
 ),
 
@@ -98,7 +94,7 @@ all_changes as (
 {{ scd2_versions(
     changes='all_changes',
     key=['source_system', 'product_id'],
-    attributes=attributes,
+    attributes=attribute_names,
 ) }}
 
 select * from versions
