@@ -244,6 +244,27 @@ def prepare() -> None:
 
 
 @admin.command()
+def rebuild_history() -> None:
+    """Read the raw zone anew into the lake, under today's contracts, then build and publish.
+
+    Versions of customers and products follow from the loads alone, and facts get the keys of the
+    versions. Exit statuses are those of `run`.
+    """
+    from ingest.landing.reread import reread_raw
+
+    with friendly_errors():
+        home = Home.from_env()
+        with warehouse_lock(home, "storehouse admin rebuild-history", on_wait=_print_wait):
+            done = reread_raw(home, load_contracts())
+    console.print(
+        f"{done.loads_reread:,} loads with {done.rows:,} rows read anew from {home.raw}, "
+        f"{done.loads_kept:,} kept whose raw files are gone.",
+        markup=False,
+    )
+    run()
+
+
+@admin.command()
 def is_empty() -> None:
     """Exit status 0 when nothing was ever landed and extracts/ is empty, else 1."""
     with friendly_errors():

@@ -102,8 +102,17 @@ def commit(loads: Sequence[Pending]) -> None:
         load._journal.unlink()
 
 
+def replaced_lake(home: Home) -> Path:
+    """Where the old lake lies for the moment in which a new one takes its place."""
+    return home.root / ".replaced_lake"
+
+
 def recover(home: Home) -> int:
     """Removes what interrupted landings left behind; returns how many there were."""
+    replaced = replaced_lake(home)
+    if replaced.exists() and not home.lake.exists():
+        replaced.rename(home.lake)
+    shutil.rmtree(replaced, ignore_errors=True)
     journals = list(loads_dir(home).glob(f".*{JOURNAL_SUFFIX}"))
     torn = [(journal, *_noted(journal, home)) for journal in journals]
     whole = {journal: all(record.exists() for record in records) for journal, _, records in torn}

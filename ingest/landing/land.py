@@ -54,12 +54,16 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True)
 class Delivery:
-    """A file that belongs to an entity, with its declared extract time (naive UTC or None)."""
+    """A file that belongs to an entity, with its declared extract time (naive UTC or None).
+
+    `received_at` is when it arrived, naive UTC; None for now.
+    """
 
     path: Path
     contract: Contract
     extracted_at: datetime | None
     time_from: str
+    received_at: datetime | None = None
 
 
 def land_paths(
@@ -86,7 +90,7 @@ def land_paths(
     if encoding is not None:
         _check_encoding(encoding)
     files = find_files(home, contracts, source, path)
-    landing = _Landing(home, encoding, force)
+    landing = Landing(home, encoding, force)
     outcomes: list[FileOutcome] = []
 
     def done(outcome: FileOutcome) -> None:
@@ -94,12 +98,12 @@ def land_paths(
         if report is not None:
             report(outcome)
 
-    with _locked(home):
+    with landing_lock(home):
         try:
             recover(home)
             write_stubs(home, contracts)
         except OSError as error:
-            raise _cannot_write(home, error) from error
+            raise cannot_write(home, error) from error
         deliveries: list[Delivery] = []
         torn: list[Torn] = []
         for name, file in files:
@@ -187,7 +191,8 @@ def _is_part_of(delivery: Delivery, torn: Torn) -> bool:
     )
 
 
-def _cannot_write(home: Home, error: OSError) -> StorehouseError:
+def cannot_write(home: Home, error: OSError) -> StorehouseError:
+    """The error for a home that does not take what is written."""
     return StorehouseError(
         f"Landing cannot write to {home.root} ({error}).",
         "Check free space and permissions; nothing is half landed. Then land again.",
@@ -195,7 +200,7 @@ def _cannot_write(home: Home, error: OSError) -> StorehouseError:
 
 
 @contextmanager
-def _locked(home: Home) -> Iterator[None]:
+def landing_lock(home: Home) -> Iterator[None]:
     """Holds the lock that keeps landings of one home apart."""
     try:
         home.locks.mkdir(parents=True, exist_ok=True)
@@ -206,14 +211,14 @@ def _locked(home: Home) -> Iterator[None]:
             f"Another landing holds {home.locks / 'landing.lock'}.", "Wait for it, then land again."
         ) from error
     except OSError as error:
-        raise _cannot_write(home, error) from error
+        raise cannot_write(home, error) from error
     try:
         yield
     finally:
         lock.release()
 
 
-class _Landing:
+class Landing:
     """Lands extracts one after the other; keeps what they share."""
 
     def __init__(self, home: Home, encoding: str | None, force: bool) -> None:
@@ -247,7 +252,7 @@ class _Landing:
                 for number in range(len(extract))
             ]
         except OSError as error:
-            raise _cannot_write(self._home, error) from error
+            raise cannot_write(self._home, error) from error
         return outcomes
 
     @staticmethod
@@ -264,7 +269,7 @@ class _Landing:
         """Writes one file to temporary names, or finds that it was landed before."""
         contract = delivery.contract
         try:
-            digest, size = _digest(delivery.path)
+            digest, size = digest_of(delivery.path)
         except OSError as error:
             raise _unreadable(error) from error
         identity = load_id(contract, delivery.extracted_at, digest)
@@ -303,7 +308,7 @@ class _Landing:
     ) -> FileOutcome:
         """Writes and flushes every part under its temporary name."""
         contract = delivery.contract
-        received_at = datetime.now(UTC).replace(tzinfo=None)
+        received_at = delivery.received_at or datetime.now(UTC).replace(tzinfo=None)
         content = delivery.path
         if not pending.keeps_raw:
             content = pending.parts.raw / delivery.path.name
@@ -437,7 +442,8 @@ def _unreadable(error: OSError) -> RefusedFileError:
     )
 
 
-def _digest(path: Path) -> tuple[str, int]:
+def digest_of(path: Path) -> tuple[str, int]:
+    """SHA-256 and size of a file; raises OSError."""
     digest, size = hashlib.sha256(), 0
     with path.open("rb") as file:
         while block := file.read(BLOCK_BYTES):

@@ -106,9 +106,16 @@ def _refused_syntax(node: exp.Expr) -> Iterator[str]:
 
 
 class Renderer:
-    """Renders models without dbt: their macros are real, those of macros/engine are not."""
+    """Renders models without dbt: their macros are real, those of macros/engine only on request."""
 
-    def __init__(self, project: Path, manifest: Mapping[str, Any], variables: Mapping[str, Any]):
+    def __init__(
+        self,
+        project: Path,
+        manifest: Mapping[str, Any],
+        variables: Mapping[str, Any],
+        *,
+        with_engine: bool = False,
+    ):
         self._manifest = manifest
         self._variables = variables
         self._environment = jinja2.Environment(
@@ -116,12 +123,12 @@ class Renderer:
         )
         self._environment.globals.update(self._dbt())
         for file in sorted((project / "macros").rglob("*.sql")):
-            is_engine = project / "macros" / "engine" in file.parents
+            is_neutral = project / "macros" / "engine" in file.parents and not with_engine
             for found in _MACRO.finditer(file.read_text(encoding="utf-8")):
                 name, text = found[1], found[0]
                 is_select = _SELECT_MACRO.match(text) is not None
                 self._environment.globals[name] = (
-                    _neutral(name, is_select) if is_engine else self._real(name, text)
+                    _neutral(name, is_select) if is_neutral else self._real(name, text)
                 )
 
     def render(self, text: str) -> str:

@@ -494,14 +494,14 @@ def test_clear_errors_for_what_cannot_be_landed_at_all(toy: Any) -> None:
 
 def test_a_file_that_vanishes_is_refused(toy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     toy.deliver("sales_20240101.csv", SALES)
-    digest = land._digest
+    digest = land.digest_of
 
     def vanish(path: Path) -> tuple[str, int]:
         result = digest(path)
         path.unlink()
         return result
 
-    monkeypatch.setattr(land, "_digest", vanish)
+    monkeypatch.setattr(land, "digest_of", vanish)
     outcome = toy.land("sales_20240101.csv")
     assert outcome.message == "The file cannot be read (No such file or directory)."
     assert toy.files() == []
@@ -511,14 +511,14 @@ def test_a_file_that_grows_while_it_is_read_is_refused(
     toy: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     toy.deliver("sales_20240101.csv", SALES)
-    digest = land._digest
+    digest = land.digest_of
 
     def grow(path: Path) -> tuple[str, int]:
         result = digest(path)
         path.write_text(SALES + "4,5\n")
         return result
 
-    monkeypatch.setattr(land, "_digest", grow)
+    monkeypatch.setattr(land, "digest_of", grow)
     assert toy.land("sales_20240101.csv").message == "The file changed while it was read."
     assert toy.files() == []
 
@@ -527,7 +527,7 @@ def test_a_second_landing_waits_and_then_names_the_lock(
     toy: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(land, "LOCK_SECONDS", 0.2)
-    with land._locked(toy.home):
+    with land.landing_lock(toy.home):
         failures: list[StorehouseError] = []
 
         def second() -> None:

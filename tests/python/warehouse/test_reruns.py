@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import duckdb
+
 from ingest.home import Home
 from tests.python.conftest import run_storehouse
 from tests.python.warehouse.dbt_runs import business_tables, dbt_build, land
@@ -33,6 +35,20 @@ def test_a_second_run_changes_no_table(demo_copy: Home) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert business_tables(demo_copy.warehouse_file) == before
     assert sum(record.rows for record in before.values()) > 10_000
+
+
+def test_history_is_rebuilt_from_the_raw_zone(demo_copy: Home) -> None:
+    """Half of the lake is lost and the snapshots are damaged; raw is all that is needed."""
+    before = business_tables(demo_copy.warehouse_file)
+    for entity in ("customers", "products", "payments"):
+        shutil.rmtree(demo_copy.lake / "shop" / entity)
+    with duckdb.connect(str(demo_copy.warehouse_file)) as connection:
+        connection.execute("delete from snapshots.snap_customers where dbt_is_deleted = 'False'")
+        connection.execute("update snapshots.snap_products set category = 'lost'")
+    done = run_storehouse(demo_copy, "admin", "rebuild-history")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "95 loads with 24,779 rows read anew" in " ".join(done.stdout.split())
+    assert business_tables(demo_copy.warehouse_file) == before
 
 
 def test_bare_dbt_build_after_three_loads_equals_the_run(demo_home: Home, tmp_path: Path) -> None:
