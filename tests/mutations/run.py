@@ -20,10 +20,11 @@ from ingest.home import HOME_VARIABLE, PROJECT_DIR, Home
 from orchestration.lib.project import DBT
 
 _PROJECT_FILES = ("dbt_project.yml", "profiles.yml", "packages.yml", "selectors.yml")
-_PROJECT_FILES += ("pyproject.toml",)
+_PROJECT_FILES += ("pyproject.toml", ".dbtignore")
 _PROJECT_FOLDERS = ("models", "macros", "seeds", "snapshots", "tests", "packages", "dbt_packages")
 _PROJECT_FOLDERS += ("ingest", "ml", "orchestration", "bench")
 _FAILED = {"fail", "error", "runtime error"}
+_DATA_TESTS = ("assert_", "expect_", "seamless_")
 
 
 @dataclass(frozen=True)
@@ -126,11 +127,11 @@ class Workshop:
     def _dbt(self, mutation: Mutation) -> list[str]:
         results = self.project / "target" / "run_results.json"
         results.unlink(missing_ok=True)
-        done = _run(
-            [os.fspath(DBT), "--quiet", "build", "--select", *mutation.select.split()],
-            self.project,
-            self.home,
-        )
+        command = [os.fspath(DBT), "--quiet", "build", "--select", *mutation.select.split()]
+        if mutation.caught_by.startswith(_DATA_TESTS):
+            # A unit test that fails first would keep the table, and so its tests, from being made.
+            command += ["--exclude-resource-type", "unit_test"]
+        done = _run(command, self.project, self.home)
         if not results.exists():
             raise RuntimeError(f"{mutation.rule}: dbt did not run.\n{done.stdout}{done.stderr}")
         found: Mapping[str, Any] = json.loads(results.read_text(encoding="utf-8"))
