@@ -390,3 +390,67 @@ def test_queries_of_the_readme_answer_as_it_says(olist: duckdb.DuckDBPyConnectio
         from core.fact_orders
         """,
     ) == (6.8,)
+
+
+def test_every_balance_has_a_class_and_few_are_unexplained(
+    olist: duckdb.DuckDBPyConnection,
+) -> None:
+    """Counted on the CSV files: differences of items and payments over a cent, by instalments."""
+    classes = dict(
+        olist.execute(
+            """
+            select reconciliation_class, count(distinct order_id)
+            from finance.payment_reconciliation group by all
+            """
+        ).fetchall()
+    )
+    assert classes == {
+        "balanced": 98_092,
+        "instalment_interest": 235,
+        "no_items": 772,
+        "no_payment": 1,
+        "rounding": 317,
+        "unexplained": 20,
+        "voucher": 4,
+    }
+    for name, file in {"items": "olist_order_items", "payments": "olist_order_payments"}.items():
+        path = next(OLIST.glob(f"{file}_dataset.csv*"))
+        olist.execute(
+            f"create or replace temp view csv_{name} as select * from read_csv('{path}', "
+            "all_varchar = true, parallel = false)"
+        )
+    off, in_instalments = one(
+        olist,
+        """
+        with items as (
+            select order_id, sum(price::decimal(18, 2) + freight_value::decimal(18, 2)) as total
+            from csv_items group by all
+        ),
+        payments as (
+            select order_id, sum(payment_value::decimal(18, 2)) as paid,
+                max(payment_installments::integer) as installments
+            from csv_payments group by all
+        )
+        select count(*), count(*) filter (where installments > 1)
+        from items inner join payments using (order_id) where abs(total - paid) > 0.01
+        """,
+    )
+    assert (off, in_instalments) == (303, 269)
+    assert one(
+        olist,
+        """
+        select count(*) from core.fact_orders where abs(balance_amount) > 0.01 and line_count > 0
+            and captured_amount > 0
+        """,
+    ) == (off,)
+
+
+def test_margins_of_olist_are_unknown_and_flagged(olist: duckdb.DuckDBPyConnection) -> None:
+    assert one(
+        olist,
+        """
+        select count(*), count(contribution_margin_1_amount), sum(net_revenue_amount),
+            bool_and(is_cost_missing and is_margin_missing)
+        from finance.order_margin
+        """,
+    ) == (112_650, 0, Decimal("13591643.70"), True)
