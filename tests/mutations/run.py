@@ -154,7 +154,8 @@ def _run(command: list[str], folder: Path, home: Home) -> subprocess.CompletedPr
     return subprocess.run(
         command,
         cwd=folder,
-        env=os.environ | {HOME_VARIABLE: str(home.root)},
+        # The copy goes before the installed project, in every process that this one starts.
+        env=os.environ | {HOME_VARIABLE: str(home.root), "PYTHONPATH": os.fspath(folder)},
         capture_output=True,
         text=True,
         timeout=900,
