@@ -57,6 +57,14 @@ class QuarantineRule:
 
 
 @dataclass(frozen=True)
+class KnownThrough:
+    """A row without a time of its own is known when the row of `entity` with its `column` is."""
+
+    entity: str
+    column: str
+
+
+@dataclass(frozen=True)
 class Contract:
     """One entity of a source, with the settings it inherits from the source."""
 
@@ -66,6 +74,9 @@ class Contract:
     load_kind: LoadKind
     key: tuple[str, ...]
     known_lag: str | None
+    business_time: str | None
+    known_through: KnownThrough | None
+    is_reference: bool
     file_stems: tuple[str, ...]
     is_modelled: bool
     quarantine_rules: tuple[QuarantineRule, ...]
@@ -218,6 +229,7 @@ class _Reader:
                 raise self.fault(f"{name}.{contract.entity}", "the table is declared twice")
             entities[contract.entity] = contract
         self.check_stems(name, entities)
+        self.check_known_through(name, entities)
         return SourceContract(
             name=name,
             description=str(raw.get("description") or ""),
@@ -257,6 +269,9 @@ class _Reader:
             load_kind=kind,
             key=key,
             known_lag=meta.get("known_lag"),
+            business_time=meta.get("business_time", "updated_at" if kind == "increment" else None),
+            known_through=self.known_through(place, columns, meta.get("known_through")),
+            is_reference=meta.get("reference") is True,
             file_stems=tuple(stem.lower() for stem in stems),
             is_modelled=meta.get("modelled", True) is not False,
             quarantine_rules=tuple(
@@ -266,6 +281,17 @@ class _Reader:
             encoding=str(meta["encoding"]),
             max_field_bytes=limit,
         )
+
+    def known_through(
+        self, place: str, columns: tuple[Column, ...], raw: Any
+    ) -> KnownThrough | None:
+        if raw is None:
+            return None
+        named = self.mapping(raw, f"{place}, known_through")
+        entity, column = str(named.get("entity")), str(named.get("column"))
+        if column not in {own.name for own in columns}:
+            raise self.fault(f"{place}, known_through", f"there is no column {column}")
+        return KnownThrough(entity, column)
 
     def rule(self, place: str, raw: Any) -> QuarantineRule:
         rule = self.mapping(raw, f"{place}, quarantine_rules")
@@ -320,6 +346,19 @@ class _Reader:
         reserved = {name for name, _ in LANDING_COLUMNS}
         if clash := sorted(reserved.intersection(taken)):
             raise self.fault(place, f"{clash} are names of landing's own columns")
+
+    def check_known_through(self, name: str, entities: dict[str, Contract]) -> None:
+        for entity, contract in entities.items():
+            place = f"{name}.{entity}, known_through"
+            passed, through = {entity}, contract.known_through
+            while through is not None:
+                if through.entity in passed or through.entity not in entities:
+                    raise self.fault(place, f"{through.entity} is no other table of the source")
+                parent = entities[through.entity]
+                if through.column not in {column.name for column in parent.columns}:
+                    raise self.fault(place, f"{parent.entity} has no column {through.column}")
+                passed.add(parent.entity)
+                through = parent.known_through
 
     def check_stems(self, source: str, entities: dict[str, Contract]) -> None:
         owner: dict[str, str] = {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -15,14 +14,10 @@ from ingest.errors import ConfigError
 from ingest.home import Home
 from ingest.landing import FileOutcome, land_paths, write_stubs
 from ingest.landing.delivery import parse_time
-from orchestration.console import (
-    FAILED,
-    PUBLISHED_WITHOUT_REFUSED,
-    Format,
-    console,
-    error_console,
-    friendly_errors,
-)
+from orchestration.commands.prove import prove_incremental
+from orchestration.commands.run import run
+from orchestration.commands.shared import prepare_home, print_wait
+from orchestration.console import FAILED, Format, console, error_console, friendly_errors
 from orchestration.lib.lock import warehouse_lock
 
 app = typer.Typer(
@@ -64,7 +59,7 @@ def land(
     with friendly_errors():
         home = Home.from_env()
         # A build reads the lake for a while and must see one state of it.
-        with warehouse_lock(home, "storehouse land", on_wait=_print_wait):
+        with warehouse_lock(home, "storehouse land", on_wait=print_wait):
             outcomes = land_paths(
                 home,
                 load_contracts(),
@@ -108,33 +103,7 @@ def simulate(
     )
 
 
-@app.command()
-def run() -> None:
-    """Land what is new, build and test, score, build insights, test and publish.
-
-    Status 1: nothing was published. Status 2: published, without the files that were refused.
-    """
-    with friendly_errors():
-        home = Home.from_env()
-
-    from orchestration.lib.progress import ConsoleReporter  # Dagster takes a second to import
-    from orchestration.lib.run import alert_failure, execute_graph, terminable
-    from orchestration.lib.summary import print_run
-
-    with (
-        friendly_errors(tell=partial(alert_failure, home)),
-        terminable(),
-        warehouse_lock(home, "storehouse run", on_wait=_print_wait),
-    ):
-        _prepare(home)
-        with ConsoleReporter(console) as reporter:
-            outcome = execute_graph(reporter)
-        print_run(console, home, outcome)
-    if not outcome.success:
-        alert_failure(home, "\n".join(f"{f.step}: {f.message}" for f in outcome.failures))
-        raise typer.Exit(FAILED)
-    if outcome.refusals:
-        raise typer.Exit(PUBLISHED_WITHOUT_REFUSED)
+app.command()(run)
 
 
 @app.command()
@@ -145,7 +114,7 @@ def publish() -> None:
 
     with friendly_errors():
         home = Home.from_env()
-        with warehouse_lock(home, "storehouse publish", on_wait=_print_wait):
+        with warehouse_lock(home, "storehouse publish", on_wait=print_wait):
             record = publish_file(home, read_manifest())
     rows = sum(table.rows for table in record.tables)
     console.print(
@@ -228,7 +197,7 @@ def rollback(
 
     with friendly_errors():
         home = Home.from_env()
-        with warehouse_lock(home, "storehouse admin rollback", on_wait=_print_wait):
+        with warehouse_lock(home, "storehouse admin rollback", on_wait=print_wait):
             version = roll_back(home, publish_id)
     console.print(
         f"Served now: {version.publish_id}, {version.rows:,} rows, in {home.published_file}.",
@@ -236,11 +205,14 @@ def rollback(
     )
 
 
+app.command()(prove_incremental)
+
+
 @admin.command()
 def prepare() -> None:
     """Write what dbt and Dagster need before any extract is landed: stubs, packages, manifest."""
     with friendly_errors():
-        _prepare(Home.from_env())
+        prepare_home(Home.from_env())
 
 
 @admin.command()
@@ -254,7 +226,7 @@ def rebuild_history() -> None:
 
     with friendly_errors():
         home = Home.from_env()
-        with warehouse_lock(home, "storehouse admin rebuild-history", on_wait=_print_wait):
+        with warehouse_lock(home, "storehouse admin rebuild-history", on_wait=print_wait):
             done = reread_raw(home, load_contracts())
     console.print(
         f"{done.loads_reread:,} loads with {done.rows:,} rows read anew from {home.raw}, "
@@ -281,19 +253,6 @@ def stubs() -> None:
         home = Home.from_env()
         written = write_stubs(home, load_contracts())
     console.print(f"{len(written)} stubs written in {home.lake}.", markup=False)
-
-
-def _prepare(home: Home) -> None:
-    from orchestration.lib.empty_inputs import write_empty_inputs
-    from orchestration.lib.project import prepare_dbt, use_home
-
-    use_home()
-    write_empty_inputs(home)
-    prepare_dbt()
-
-
-def _print_wait(held_by: str) -> None:
-    error_console.print(f"Waiting: the warehouse is in use by {held_by}.", markup=False)
 
 
 def _print_outcome(outcome: FileOutcome) -> None:

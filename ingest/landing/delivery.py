@@ -32,6 +32,7 @@ _NAME_TIME = re.compile(
 )
 _LIKE_A_TIME = re.compile(r"(19|20|21)\d{2}-?[01]\d")
 _NAME_FORMATS = ("%Y%m%dT%H%M%SZ", "%Y-%m-%d", "%Y%m%d")
+PUBLISH_FORMAT = "%Y%m%dT%H%M%S%fZ"  # of the ids of publishes: their time to the microsecond
 
 
 def split_name(path: Path) -> tuple[str, str]:
@@ -90,33 +91,44 @@ def parse_time(text: str) -> datetime:
     Takes ISO-8601 with or without an offset (none means UTC), a date, or YYYYMMDDTHHMMSSZ.
     Raises ConfigError.
     """
-    for pattern in _NAME_FORMATS:
+    return parse_moment(text, "extract time").replace(microsecond=0)
+
+
+def parse_moment(text: str, what: str) -> datetime:
+    """A time as naive UTC to the microsecond; `what` it is goes into the error.
+
+    Takes what `parse_time` takes and the id of a publish. Raises ConfigError.
+    """
+    moment = _parsed_moment(text.strip())
+    if moment is None:
+        raise ConfigError(
+            f"The {what} {text!r} is not a time.",
+            "Write it as 2024-01-31, 2024-01-31T06:00:00Z or 20240131T060000Z.",
+        )
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise ConfigError(
+            f"The {what} {text!r} is not between {FIRST_YEAR} and {LAST_YEAR}.",
+            "Write a time at which an extract can have been made.",
+        )
+    return moment
+
+
+def _parsed_moment(text: str) -> datetime | None:
+    for pattern in (*_NAME_FORMATS, PUBLISH_FORMAT):
         try:
-            return _plausible(datetime.strptime(text.strip(), pattern), text)
+            return datetime.strptime(text, pattern)
         except ValueError:
             continue
     try:
-        moment = datetime.fromisoformat(text.strip())
-    except ValueError as error:
-        raise ConfigError(
-            f"The extract time {text!r} is not a time.",
-            "Write it as 2024-01-31, 2024-01-31T06:00:00Z or 20240131T060000Z.",
-        ) from error
-    if moment.tzinfo is not None:
-        try:
-            moment = moment.astimezone(UTC).replace(tzinfo=None)
-        except OverflowError:
-            moment = datetime.min
-    return _plausible(moment.replace(microsecond=0), text)
-
-
-def _plausible(moment: datetime, text: str) -> datetime:
-    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
-        raise ConfigError(
-            f"The extract time {text!r} is not between {FIRST_YEAR} and {LAST_YEAR}.",
-            "Write the time at which the extract was made.",
-        )
-    return moment
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        return moment
+    try:
+        return moment.astimezone(UTC).replace(tzinfo=None)
+    except OverflowError:
+        return datetime.min
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ from ingest.landing.read_csv import read_csv
 from ingest.landing.read_json import read_json
 from ingest.landing.read_ndjson import read_ndjson
 from ingest.landing.read_parquet import read_parquet
+from ingest.landing.readings import MANIFEST, note_replaced
 from ingest.landing.records import (
     LoadPaths,
     load_paths,
@@ -49,7 +50,6 @@ from ingest.landing.stream import BLOCK_BYTES, PARQUET_MAGIC, Text, open_deliver
 from ingest.landing.volume_guard import VolumeGuard
 
 LOCK_SECONDS = 600.0
-MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True)
@@ -281,6 +281,7 @@ class Landing:
             record = read_record(paths.record)
             if not self._is_reread(record["encoding"]):
                 return _already(delivery, identity, record)
+            note_replaced(paths.raw, record)
         pending = Pending(self._home, identity, paths)
         written.append(pending)
         pending.begin()

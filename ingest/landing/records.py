@@ -55,9 +55,24 @@ class LoadPaths:
 
 def load_paths(home: Home, contract: Contract, load_id: str, load_date: date) -> LoadPaths:
     """The final paths of a load."""
-    lake = home.lake / contract.source / contract.entity / f"load_date={load_date.isoformat()}"
+    return _paths(home, contract.source, contract.entity, load_id, load_date)
+
+
+def record_paths(home: Home, record: Mapping[str, Any]) -> LoadPaths:
+    """The final paths of the load of a record, here or in another home."""
+    return _paths(
+        home,
+        record["source_system"],
+        record["entity"],
+        record["load_id"],
+        record["load_date"],
+    )
+
+
+def _paths(home: Home, source: str, entity: str, load_id: str, load_date: date) -> LoadPaths:
+    lake = home.lake / source / entity / f"load_date={load_date.isoformat()}"
     return LoadPaths(
-        raw=home.raw / contract.source / contract.entity / load_id,
+        raw=home.raw / source / entity / load_id,
         lake=lake / f"{load_id}.parquet",
         rejects=rejects_dir(home) / f"{load_id}.parquet",
         record=loads_dir(home) / f"{load_id}.parquet",
@@ -85,6 +100,12 @@ def read_record(path: Path) -> dict[str, Any]:
         path, schema=LOAD_SCHEMA, partitioning=None
     ).to_pylist()
     return rows[0]
+
+
+def read_records(home: Home) -> list[dict[str, Any]]:
+    """The records of all loads as mappings of column to value, by load id."""
+    files = sorted(loads_dir(home).glob("[!_.]*.parquet"))
+    return [read_record(path) for path in files]
 
 
 def full_extract_times(home: Home) -> dict[tuple[str, str], set[datetime]]:

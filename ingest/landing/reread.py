@@ -15,8 +15,9 @@ from ingest.contracts import Contract, Contracts
 from ingest.errors import StorehouseError
 from ingest.home import Home
 from ingest.landing.commit import recover, replaced_lake
-from ingest.landing.land import MANIFEST, Delivery, Landing, cannot_write, digest_of, landing_lock
-from ingest.landing.records import load_paths, loads_dir, read_record, write_stubs
+from ingest.landing.land import Delivery, Landing, cannot_write, digest_of, landing_lock
+from ingest.landing.readings import MANIFEST
+from ingest.landing.records import read_records, record_paths, write_stubs
 
 _SCRATCH = "rebuild"
 
@@ -46,8 +47,8 @@ def reread_raw(home: Home, contracts: Contracts) -> Reread:
             scratch.root.mkdir(parents=True)
             home.raw.mkdir(exist_ok=True)
             scratch.raw.symlink_to(home.raw)  # kept raw folders are read where they lie
-            records = {record["load_id"]: record for record in _records(home)}
-            kept = _keep_without_raw(home, scratch, contracts, records)
+            records = {record["load_id"]: record for record in read_records(home)}
+            kept = _keep_without_raw(home, scratch, records)
             landings: dict[str | None, Landing] = {}
             rows = reread = 0
             for manifest in _manifests(home):
@@ -79,11 +80,6 @@ def _put_in_place(home: Home, scratch: Home) -> None:
     shutil.rmtree(replaced, ignore_errors=True)
 
 
-def _records(home: Home) -> Iterator[dict[str, Any]]:
-    for path in sorted(loads_dir(home).glob("[!_.]*.parquet")):
-        yield read_record(path)
-
-
 def _manifests(home: Home) -> Iterator[dict[str, Any]]:
     for path in sorted(home.raw.glob(f"*/*/[!.]*/{MANIFEST}")):
         try:
@@ -94,18 +90,13 @@ def _manifests(home: Home) -> Iterator[dict[str, Any]]:
             ) from error
 
 
-def _keep_without_raw(
-    home: Home, scratch: Home, contracts: Contracts, records: Mapping[str, Mapping[str, Any]]
-) -> int:
+def _keep_without_raw(home: Home, scratch: Home, records: Mapping[str, Mapping[str, Any]]) -> int:
     """Links the lake files of the loads whose raw bytes are gone; returns how many there are."""
     kept = 0
     for record in records.values():
         if (home.root / record["raw_path"] / record["file_name"]).exists():
             continue
-        contract = _contract(contracts, record)
-        for old, new in zip(
-            _lake_parts(home, contract, record), _lake_parts(scratch, contract, record), strict=True
-        ):
+        for old, new in zip(_lake_parts(home, record), _lake_parts(scratch, record), strict=True):
             if old.exists():
                 new.parent.mkdir(parents=True, exist_ok=True)
                 os.link(old, new)
@@ -113,8 +104,8 @@ def _keep_without_raw(
     return kept
 
 
-def _lake_parts(home: Home, contract: Contract, record: Mapping[str, Any]) -> tuple[Path, ...]:
-    paths = load_paths(home, contract, record["load_id"], record["load_date"])
+def _lake_parts(home: Home, record: Mapping[str, Any]) -> tuple[Path, ...]:
+    paths = record_paths(home, record)
     return paths.lake, paths.rejects, paths.record
 
 

@@ -16,6 +16,7 @@ import duckdb
 
 from ingest.errors import StorehouseError
 from ingest.home import PROJECT_DIR, Home
+from ingest.landing.delivery import PUBLISH_FORMAT
 from ingest.landing.sink import fsync_path
 from orchestration.lib.build_state import read_build_state, reasons_not_to_publish
 from orchestration.lib.duckdb_errors import plain_errors
@@ -116,7 +117,7 @@ def _replace_served(
     for leftover in home.published.glob(".publishing-*"):  # of a publish that was killed
         leftover.unlink()
     temporary = home.published / f".publishing-{os.getpid()}.duckdb"
-    publish_id = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
+    publish_id = datetime.now(UTC).strftime(PUBLISH_FORMAT)
     before = served_id(home)
     served = False
     try:

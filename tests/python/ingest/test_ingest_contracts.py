@@ -11,7 +11,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.contracts import column_name, load_contracts
+from ingest.contracts import KnownThrough, column_name, load_contracts
 from ingest.errors import ContractError
 from ingest.types import (
     DataType,
@@ -200,6 +200,47 @@ def contract_hash(project: Path, table: dict[str, Any]) -> str:
 def test_fault_names_file_and_place(tmp_path: Path, table: dict[str, Any], fault: str) -> None:
     write_source(tmp_path, table)
     with pytest.raises(ContractError, match=f"_one__sources.yml, .*one.things.*{fault}"):
+        load_contracts(tmp_path)
+
+
+def known_through(entity: str, column: str = "id") -> dict[str, Any]:
+    return one_table(known_through={"entity": entity, "column": column})
+
+
+def test_rows_without_a_time_are_known_through_another_table(tmp_path: Path) -> None:
+    dated = one_table(load_kind="increment") | {"name": "orders"}
+    write_source(tmp_path, known_through("orders"), dated)
+    entities = load_contracts(tmp_path)["one"].entities
+    assert entities["things"].known_through == KnownThrough("orders", "id")
+    assert entities["things"].business_time is None
+    assert entities["orders"].business_time == "updated_at"
+
+
+@pytest.mark.parametrize(
+    ("tables", "fault"),
+    [
+        ([known_through("things", "x")], "there is no column x"),
+        ([known_through("things")], "things is no other table of the source"),
+        ([known_through("orders")], "orders is no other table of the source"),
+        (
+            [known_through("orders"), known_through("things") | {"name": "orders"}],
+            "things is no other table of the source",  # each through the other
+        ),
+        (
+            [
+                known_through("orders"),
+                one_table(key=["no"], columns=[{"name": "no", "data_type": "date"}])
+                | {"name": "orders"},
+            ],
+            "orders has no column id",
+        ),
+    ],
+)
+def test_known_through_names_another_table_and_a_column_of_both(
+    tmp_path: Path, tables: list[dict[str, Any]], fault: str
+) -> None:
+    write_source(tmp_path, *tables)
+    with pytest.raises(ContractError, match=f"one.things, known_through: {fault}"):
         load_contracts(tmp_path)
 
 
