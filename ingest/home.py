@@ -81,6 +81,16 @@ class Home:
         return self.warehouse / "storehouse.duckdb"
 
     @property
+    def dev_file(self) -> Path:
+        """The file of dbt's target `dev`: what an engineer builds to try a change."""
+        return self.warehouse / "dev.duckdb"
+
+    @property
+    def dbt_state(self) -> Path:
+        """The folder of the manifest that was published last, for `dbt --state`."""
+        return self.warehouse / "state"
+
+    @property
     def scores(self) -> Path:
         """Predictions as Parquet, one folder per model."""
         return self.root / "scores"

@@ -14,6 +14,7 @@ from ingest.errors import ConfigError
 from ingest.home import Home
 from ingest.landing import FileOutcome, land_paths, write_stubs
 from ingest.landing.delivery import parse_time
+from orchestration.commands.change import diff, trace
 from orchestration.commands.prove import prove_incremental
 from orchestration.commands.run import run
 from orchestration.commands.shared import prepare_home, print_wait
@@ -206,6 +207,8 @@ def rollback(
 
 
 app.command()(prove_incremental)
+app.command()(diff)
+app.command()(trace)
 
 
 @admin.command()

@@ -18,6 +18,8 @@ error_console = Console(soft_wrap=True, highlight=False, stderr=True)
 
 FAILED = 1
 PUBLISHED_WITHOUT_REFUSED = 2
+DIFFERENT = 1  # as of diff(1), whose trouble is 2
+TROUBLE = 2
 
 
 class Format(StrEnum):
@@ -29,8 +31,10 @@ class Format(StrEnum):
 
 
 @contextmanager
-def friendly_errors(tell: Callable[[str], object] | None = None) -> Iterator[None]:
-    """Turns a StorehouseError into its message and remedy on stderr and exit status 1.
+def friendly_errors(
+    tell: Callable[[str], object] | None = None, status: int = FAILED
+) -> Iterator[None]:
+    """Turns a StorehouseError into its message and remedy on stderr and exit status `status`.
 
     So too what the system says about a file, such as a full disk. `tell` hears the text as well.
     """
@@ -38,7 +42,7 @@ def friendly_errors(tell: Callable[[str], object] | None = None) -> Iterator[Non
         yield
     except StorehouseError as error:
         _print_error(error, tell)
-        raise typer.Exit(FAILED) from error
+        raise typer.Exit(status) from error
     except OSError as error:
         place = f" ({error.filename})" if error.filename else ""
         _print_error(
@@ -48,7 +52,7 @@ def friendly_errors(tell: Callable[[str], object] | None = None) -> Iterator[Non
             ),
             tell,
         )
-        raise typer.Exit(FAILED) from error
+        raise typer.Exit(status) from error
 
 
 def _print_error(error: StorehouseError, tell: Callable[[str], object] | None) -> None:

@@ -58,6 +58,28 @@ def read_manifest() -> Mapping[str, Any]:
     return _read_manifest(MANIFEST.stat().st_mtime_ns)
 
 
+def keep_state(home: Home, manifest: Mapping[str, Any]) -> None:
+    """Keeps a manifest as dbt's `--state` of the working file, whatever target it was parsed for.
+
+    `dbt build --target dev --defer` finds in it where the tables are that it does not build.
+    """
+    database = home.warehouse_file.stem
+    nodes = {
+        unique_id: {
+            **node,
+            "database": database,
+            "relation_name": f'"{database}"."{node["schema"]}"."{node["alias"]}"',
+        }
+        if node.get("relation_name")
+        else node
+        for unique_id, node in manifest["nodes"].items()
+    }
+    home.dbt_state.mkdir(parents=True, exist_ok=True)
+    temporary = home.dbt_state / f".manifest-{os.getpid()}.json"
+    temporary.write_text(json.dumps({**manifest, "nodes": nodes}), encoding="utf-8")
+    temporary.replace(home.dbt_state / MANIFEST.name)
+
+
 def published_models(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The model nodes whose tables the published file keeps."""
     return [

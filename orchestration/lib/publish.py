@@ -20,7 +20,7 @@ from ingest.landing.delivery import PUBLISH_FORMAT
 from ingest.landing.sink import fsync_path
 from orchestration.lib.build_state import read_build_state, reasons_not_to_publish
 from orchestration.lib.duckdb_errors import plain_errors
-from orchestration.lib.project import PUBLISHED_SCHEMAS, published_models
+from orchestration.lib.project import PUBLISHED_SCHEMAS, keep_state, published_models
 
 VERSIONS_KEPT = 3
 MOST_REASONS = 20
@@ -98,6 +98,7 @@ def publish(home: Home, manifest: Mapping[str, Any], *, check: bool = True) -> P
         checked = _identity(home.warehouse_file)
     tables = {(node["schema"], node["alias"]) for node in models} | _BOOKKEEPING
     try:
+        keep_state(home, manifest)
         return _replace_served(home, checked, tables)
     except OSError as error:
         raise StorehouseError(
