@@ -309,6 +309,18 @@ def test_a_special_member_is_no_delivered_row(demo_home: Home, manifest: Manifes
     assert "special member" in found.notes[0]
 
 
+def test_not_applicable_is_no_value_to_look_for(demo_home: Home, manifest: Manifest) -> None:
+    """A sale has the refund -2: the delivered refunds of its line are found all the same."""
+    ((order, line),) = query(
+        demo_home.warehouse_file,
+        "select order_id, line_number from staging.stg_shop__refunds "
+        "where line_number is not null and order_id in (select order_id from core.fact_orders "
+        "where not is_inferred) order by all limit 1",
+    )
+    found = trace_one(demo_home, manifest, "finance.margin_movements", f"shop,{order},{line},-2")
+    assert entity(found.landed, "shop.refunds").by == {"order_id": order, "line_number": str(line)}
+
+
 def test_the_command_prints_text_and_json(
     demo_home: Home, monkeypatch: pytest.MonkeyPatch, manifest: Manifest
 ) -> None:

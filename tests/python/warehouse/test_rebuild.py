@@ -22,8 +22,8 @@ from tests.python.warehouse.dbt_runs import business_tables, land
 from tests.python.warehouse.test_reruns import loads_of, with_key_of
 
 
-def run(home: Home, *args: str) -> str:
-    done = run_storehouse(home, "run", *args)
+def run(home: Home, *args: str, **environment: str) -> str:
+    done = run_storehouse(home, "run", *args, **environment)
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr
     return done.stdout
 
@@ -65,7 +65,7 @@ def test_rebuilds_equal_what_was_published_then(demo_home: Home, tmp_path: Path)
     assert published(Home(received)) == without_late
     assert without_late.keys() == with_late.keys()
     differing = {name for name in with_late if with_late[name] != without_late[name]}
-    assert {"core.dim_customer", "core.fact_refunds", "core.fact_sales"} <= differing
+    assert {"core.dim_customer", "core.fact_refunds"} <= differing
     assert published(home) == with_late  # the served file is left alone
 
     stamp_of_first = first[0].stem.rsplit("_", 1)[-1]
@@ -80,11 +80,13 @@ def test_rebuilds_equal_what_was_published_then(demo_home: Home, tmp_path: Path)
     assert names == {file.name for file in first} - {file.name for file in late}
 
 
-def test_a_rebuild_without_out_keeps_only_its_published_file(demo_home: Home) -> None:
-    said = run(demo_home, "--received-by", "2199-01-01")
+def test_a_rebuild_without_out_keeps_only_its_published_file(
+    demo_home: Home, tmp_path: Path
+) -> None:
+    said = run(demo_home, "--received-by", "2199-01-01", TMPDIR=str(tmp_path))
     file = Path(said.strip().splitlines()[-1].strip())
     assert file.name == "storehouse.duckdb"
-    assert not file.is_relative_to(demo_home.root)
+    assert file.is_relative_to(tmp_path)
     rebuilt = Home(file.parents[1])
     assert {path.name for path in rebuilt.root.iterdir()} == {"published", "logs"}
     assert business_tables(file) == business_tables(demo_home.published_file)
