@@ -14,7 +14,7 @@
         select
             states.*,
             {%- for column in attributes %}
-            coalesce(loads.column_mapping like '%: "{{ column }}"%', true) as has_{{ column }}
+            coalesce(loads.column_mapping like '%: "{{ column }}"%', true) as _delivers_{{ column }}
             {{- "," if not loop.last }}
             {%- endfor %}
         from {{ states }} as states
@@ -29,9 +29,9 @@
             updated_at,
             {%- for column, columns in attributes.items() %}
             coalesce(
-                last_value(case when has_{{ column }} then {{ struct_of(columns) }} end ignore nulls)
+                last_value(case when _delivers_{{ column }} then {{ struct_of(columns) }} end ignore nulls)
                     over key_until_now,
-                first_value(case when has_{{ column }} then {{ struct_of(columns) }} end ignore nulls)
+                first_value(case when _delivers_{{ column }} then {{ struct_of(columns) }} end ignore nulls)
                     over key_from_now
             ) as of_{{ column }}{{ "," if not loop.last }}
             {%- endfor %}
