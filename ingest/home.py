@@ -116,6 +116,11 @@ class Home:
         return self.published / "storehouse.duckdb"
 
     @property
+    def versions(self) -> Path:
+        """The folder of the published files that are kept, with their records."""
+        return self.published / "versions"
+
+    @property
     def truth(self) -> Path:
         """What the simulator planted; read by tests and scoreboards only."""
         return self.root / "truth"

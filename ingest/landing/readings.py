@@ -31,6 +31,11 @@ class Reading:
     rows_rejected: int
 
 
+def noted_time(text: str) -> datetime:
+    """A time of a manifest, as 2024-01-31T06:00:00Z, as naive UTC."""
+    return datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None)
+
+
 def current_reading(record: Mapping[str, Any]) -> Reading:
     """The reading that a load record tells of."""
     return Reading(
@@ -82,9 +87,8 @@ def reading_at(home: Home, record: Mapping[str, Any], moment: datetime) -> Readi
 
 def _noted(path: Path) -> Reading:
     noted = json.loads(path.read_text(encoding="utf-8"))
-    received_at = datetime.fromisoformat(noted["received_at"])
     return Reading(
-        received_at.astimezone(UTC).replace(tzinfo=None),
+        noted_time(noted["received_at"]),
         noted["encoding"],
         noted["rows_landed"],
         noted["rows_rejected"],

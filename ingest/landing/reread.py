@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from ingest.contracts import Contract, Contracts
@@ -16,8 +13,9 @@ from ingest.errors import StorehouseError
 from ingest.home import Home
 from ingest.landing.commit import recover, replaced_lake
 from ingest.landing.land import Delivery, Landing, cannot_write, digest_of, landing_lock
-from ingest.landing.readings import MANIFEST
-from ingest.landing.records import read_records, record_paths, write_stubs
+from ingest.landing.readings import MANIFEST, noted_time
+from ingest.landing.records import read_records, write_stubs
+from ingest.landing.transfer import link_load
 
 _SCRATCH = "rebuild"
 
@@ -96,17 +94,9 @@ def _keep_without_raw(home: Home, scratch: Home, records: Mapping[str, Mapping[s
     for record in records.values():
         if (home.root / record["raw_path"] / record["file_name"]).exists():
             continue
-        for old, new in zip(_lake_parts(home, record), _lake_parts(scratch, record), strict=True):
-            if old.exists():
-                new.parent.mkdir(parents=True, exist_ok=True)
-                os.link(old, new)
+        link_load(home, scratch, record)
         kept += 1
     return kept
-
-
-def _lake_parts(home: Home, record: Mapping[str, Any]) -> tuple[Path, ...]:
-    paths = record_paths(home, record)
-    return paths.lake, paths.rejects, paths.record
 
 
 def _contract(contracts: Contracts, told: Mapping[str, Any]) -> Contract:
@@ -146,12 +136,8 @@ def _delivery(
     delivery = Delivery(
         path=path,
         contract=contract,
-        extracted_at=_moment(declared) if declared else None,
+        extracted_at=noted_time(declared) if declared else None,
         time_from=manifest["extracted_at_from"],
-        received_at=_moment(manifest["received_at"]),
+        received_at=noted_time(manifest["received_at"]),
     )
     return delivery, encoding if encoding != contract.encoding else None
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text.removesuffix("Z"))

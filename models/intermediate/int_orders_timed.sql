@@ -2,24 +2,20 @@ with orders as (
     select * from {{ ref('int_orders_completed') }}
 ),
 
-as_of_dates as (
-    select
-        source_system,
-        max(order_date) as as_of_date
-    from orders
-    group by source_system
+periods as (
+    select * from {{ ref('int_order_periods_found') }}
 ),
 
 dated_orders as (
     select
         orders.*,
-        as_of_dates.as_of_date,
+        periods.as_of_date,
         cast({{ to_local('orders.shipped_at', 'orders.time_zone') }} as date) as shipped_date,
         cast({{ to_local('orders.delivered_at', 'orders.time_zone') }} as date) as delivered_date,
         cast({{ to_local('orders.promised_at', 'orders.time_zone') }} as date) as promised_date
     from orders
-    inner join as_of_dates
-        on orders.source_system = as_of_dates.source_system
+    left join periods
+        on orders.source_system = periods.source_system
 ),
 
 timed_orders as (

@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 
 from orchestration.lib.publish import TableRecord, table_records
+from orchestration.lib.sql_text import quoted_table
 
 # Of ops, which else tells of loads and clocks: what follows from the rows alone.
 _OPS = {
@@ -70,8 +71,8 @@ def _comparison(
         return Comparison(table, rows[0], rows[1], False)
     if first == second:
         return Comparison(table, first.rows, second.rows, True)
-    name = ".".join(f'"{part}"' for part in table.split("."))
-    return _differing(connection, table, f"select * from {name}", first.rows, second.rows)
+    query = f"select * from {quoted_table(table)}"
+    return _differing(connection, table, query, first.rows, second.rows)
 
 
 def _queries(connection: duckdb.DuckDBPyConnection, name: str, query: str) -> Comparison:

@@ -20,6 +20,7 @@ from orchestration.lib.diff_result import Diff, Side, TableDiff
 from orchestration.lib.diff_rows import Columns, Comparison
 from orchestration.lib.duckdb_errors import plain_errors
 from orchestration.lib.project import PUBLISHED_SCHEMAS
+from orchestration.lib.publish import versions_in
 from orchestration.lib.sql_text import literal
 
 EXAMPLES = 5
@@ -31,17 +32,16 @@ def find_side(home: Home, name: str) -> Side:
     `published`, `working`, `dev`, the id of a kept publish, or the path of a .duckdb file. Raises
     ConfigError when there is no such file.
     """
-    versions = home.published / "versions"
     named = {
         "published": home.published_file,
         "working": home.warehouse_file,
         "dev": home.dev_file,
     }
     file = named.get(name) or (
-        Path(name).expanduser() if name.endswith(".duckdb") else versions / f"{name}.duckdb"
+        Path(name).expanduser() if name.endswith(".duckdb") else home.versions / f"{name}.duckdb"
     )
     if not file.is_file():
-        kept = ", ".join(sorted(path.stem for path in versions.glob("*.duckdb"))) or "none"
+        kept = ", ".join(sorted(path.stem for path in versions_in(home))) or "none"
         raise ConfigError(
             f"{name} is no warehouse to compare: there is no file {file}.",
             f"Name published, working, dev, the path of a .duckdb file or a publish: {kept}.",

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 
 from orchestration.lib.diff_result import ColumnDiff, Example, TableDiff, Total
-from orchestration.lib.sql_text import quoted
+from orchestration.lib.sql_text import quoted, quoted_table
 
 _INTEGERS = {
     *("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"),
@@ -70,8 +70,7 @@ class Comparison:
         return int(self._rows(f"select count(*) from {self._relation(side, name)}")[0][0])
 
     def _relation(self, side: int, name: str) -> str:
-        schema, _, table = name.partition(".")
-        return f"{self.catalogs[side]}.{quoted(schema)}.{quoted(table)}"
+        return f"{self.catalogs[side]}.{quoted_table(name)}"
 
     def _rows(self, sql: str) -> list[tuple[Any, ...]]:
         return self.connection.execute(sql).fetchall()

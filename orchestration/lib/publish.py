@@ -113,7 +113,7 @@ def _replace_served(
     home: Home, checked: tuple[int, int, int], tables: set[tuple[str, str]]
 ) -> PublishRecord:
     """Copies, strips and renames; whatever goes wrong, only the served file is left behind."""
-    versions = home.published / "versions"
+    versions = home.versions
     versions.mkdir(parents=True, exist_ok=True)
     for leftover in home.published.glob(".publishing-*"):  # of a publish that was killed
         leftover.unlink()
@@ -151,7 +151,7 @@ def put_in_place(home: Home, file: Path) -> None:
 
 def versions_in(home: Home) -> list[Path]:
     """The files of the kept versions, named after their publish_id."""
-    return list((home.published / "versions").glob("*.duckdb"))
+    return list(home.versions.glob("*.duckdb"))
 
 
 def table_records(connection: duckdb.DuckDBPyConnection) -> list[TableRecord]:

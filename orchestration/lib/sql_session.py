@@ -21,6 +21,7 @@ from ingest.home import Home
 from orchestration.lib.duckdb_errors import explained
 from orchestration.lib.lake_views import LakeView, lake_views
 from orchestration.lib.project import PUBLISHED_SCHEMAS
+from orchestration.lib.sql_text import literal
 
 T = TypeVar("T")
 _SCAN = "lake__"  # names of the datasets that the views select from
@@ -108,10 +109,10 @@ class SqlSession:
         place = f'"{view.source}"."{view.entity}"'
         self.connection.execute(f'create schema if not exists "{view.source}"')
         self.connection.execute(f'create view {place} as select * from "{scan}"')
-        self.connection.execute(f"comment on view {place} is {_literal(view.description)}")
+        self.connection.execute(f"comment on view {place} is {literal(view.description)}")
         for name in view.data.schema.names:
             if text := view.comments.get(name):
-                self.connection.execute(f'comment on column {place}."{name}" is {_literal(text)}')
+                self.connection.execute(f'comment on column {place}."{name}" is {literal(text)}')
 
     def _attach(self) -> None:
         """Attaches the served file; one that is missing or damaged is said in `not_published`."""
@@ -120,7 +121,7 @@ class SqlSession:
             return
         try:
             with _other_name(file) as name:
-                self.connection.execute(f"attach {_literal(str(name))} as published (read_only)")
+                self.connection.execute(f"attach {literal(str(name))} as published (read_only)")
             found = self.connection.execute("select publish_id from published.ops.publish")
             self.published = str(found.fetchall()[0][0])
         except duckdb.Error as error:
@@ -273,7 +274,3 @@ def _checked(home: Home, folder: Path) -> Path:
             "Name a folder elsewhere.",
         )
     return found
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -8,6 +8,12 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def quoted_table(name: str) -> str:
+    """`schema.table` with both names in double quotes."""
+    schema, _, table = name.partition(".")
+    return f"{quoted(schema)}.{quoted(table)}"
+
+
 def literal(text: str) -> str:
     """A text in single quotes."""
     return "'" + text.replace("'", "''") + "'"

@@ -26,7 +26,7 @@ from ingest.home import PROJECT_DIR, Home
 from orchestration.lib.duckdb_errors import plain_errors
 from orchestration.lib.grain import relation, table_keys
 from orchestration.lib.lineage import Lineage, Staged
-from orchestration.lib.sql_text import quoted
+from orchestration.lib.sql_text import quoted, quoted_table
 from orchestration.lib.trace_landed import LandedRows
 from orchestration.lib.trace_result import (
     FactRow,
@@ -174,7 +174,7 @@ class _Tracer:
         where, values = _where(wanted)
         columns = ", ".join(f"cast({quoted(name)} as varchar)" for name in types)
         rows = self.shown.execute(
-            f"select {columns} from {_name(table)} where {where} "
+            f"select {columns} from {quoted_table(table)} where {where} "
             f"order by {', '.join(map(quoted, grain))} limit 6",
             values,
         ).fetchall()
@@ -239,8 +239,8 @@ class _Tracer:
         ]
         key, values = _where({name: row[name] for name in grain})
         source = (
-            f"(select fact.* from {_name(fact)} as fact "
-            f"inner join (select * from {_name(table)} where {key}) as this "
+            f"(select fact.* from {quoted_table(fact)} as fact "
+            f"inner join (select * from {quoted_table(table)} where {key}) as this "
             f"on {' and '.join([*same, f'({where})'])}) as fact"
         )
         return source, values
@@ -448,11 +448,6 @@ def _where(wanted: KeyWanted) -> tuple[str, list[str | None]]:
 
 def _words(wanted: KeyWanted) -> str:
     return ", ".join(f"{name}={'' if value is None else value}" for name, value in wanted.items())
-
-
-def _name(table: str) -> str:
-    schema, _, name = table.partition(".")
-    return f"{quoted(schema)}.{quoted(name)}"
 
 
 def _added(total: Any, more: Any) -> Any:

@@ -18,7 +18,7 @@ from ingest.landing.records import load_paths, loads_dir, read_record
 from ingest.pii import KEY_FILE, KEY_VARIABLE, pii_key
 from orchestration.lib.lineage import Staged
 from orchestration.lib.masked_row import masked_row
-from orchestration.lib.sql_text import quoted
+from orchestration.lib.sql_text import quoted, quoted_table
 from orchestration.lib.trace_result import LandedEntity, LandedRow, Row
 
 _LINES = {"csv", "ndjson"}  # formats in which the row number is the line of the file
@@ -51,9 +51,9 @@ class LandedRows:
         duplicates are found too; where none is accepted, those of the key itself. None when
         there is no such row.
         """
-        judged = _relation(staged.table)
+        judged = quoted_table(staged.table)
         wanted = " and ".join(f"cast({quoted(column)} as varchar) = ?" for column in by)
-        accepted = f"select _load_id, _row_number from {_relation(staged.view)} where {wanted}"
+        accepted = f"select _load_id, _row_number from {quoted_table(staged.view)} where {wanted}"
         values = list(by.values())
         if not staged.key:
             chosen, parameters = f"(_load_id, _row_number) in ({accepted})", values
@@ -111,7 +111,7 @@ class LandedRows:
         rows = self.connection.execute(
             "select "
             + ", ".join(f"min({quoted(n)}::varchar), max({quoted(n)}::varchar)" for n in present)
-            + f" from {_relation(staged.view)} where {wanted}",
+            + f" from {quoted_table(staged.view)} where {wanted}",
             list(by.values()),
         ).fetchall()
         bounds = rows[0]
@@ -184,8 +184,3 @@ def _latest_first(staged: Staged) -> str:
     else:
         order = "_extracted_at desc nulls last"
     return f"{order}, _content_hash desc, _load_id, _row_number"
-
-
-def _relation(name: str) -> str:
-    schema, _, table = name.partition(".")
-    return f"{quoted(schema)}.{quoted(table)}"

@@ -179,7 +179,7 @@ def _read_record(file: Path) -> Mapping[str, Any] | None:
 
 
 def _rollbacks_file(home: Home) -> Path:
-    return home.published / "versions" / "rollbacks.json"
+    return home.versions / "rollbacks.json"
 
 
 def _remember(home: Home, done: Rollback) -> None:

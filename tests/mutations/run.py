@@ -18,11 +18,8 @@ import yaml
 
 from ingest.home import HOME_VARIABLE, PROJECT_DIR, Home
 from orchestration.lib.project import DBT
+from tests.project_copy import copy_project
 
-_PROJECT_FILES = ("dbt_project.yml", "profiles.yml", "packages.yml", "selectors.yml")
-_PROJECT_FILES += ("pyproject.toml", ".dbtignore")
-_PROJECT_FOLDERS = ("models", "macros", "seeds", "snapshots", "tests", "packages", "dbt_packages")
-_PROJECT_FOLDERS += ("ingest", "ml", "orchestration", "bench")
 _FAILED = {"fail", "error", "runtime error"}
 _DATA_TESTS = ("assert_", "expect_", "seamless_")
 
@@ -100,15 +97,7 @@ class Workshop:
             storehouse = Path(sys.executable).with_name("storehouse")
             for args in (["simulate", "--scale", "demo"], ["run"]):
                 _run([os.fspath(storehouse), *args], PROJECT_DIR, home).check_returncode()
-        project = folder / "project"
-        project.mkdir()
-        for name in _PROJECT_FILES:
-            shutil.copy(PROJECT_DIR / name, project)
-        for name in _PROJECT_FOLDERS:
-            shutil.copytree(
-                PROJECT_DIR / name, project / name, ignore=shutil.ignore_patterns("__pycache__")
-            )
-        return cls(project, home)
+        return cls(copy_project(folder / "project"), home)
 
     def judge(self, mutation: Mutation) -> Outcome:
         """Makes the change, runs what should see it, takes the change and its tables back."""

@@ -17,6 +17,7 @@ from typing import Any
 
 import jinja2
 import sqlglot
+import yaml
 from sqlglot import exp
 
 _CALLS = """
@@ -170,6 +171,15 @@ class Renderer:
             "exceptions": {"raise_compiler_error": refuse},
             "target": {"name": "duckdb", "schema": "main"},
         }
+
+
+def project_renderer(
+    manifest: Mapping[str, Any], *, with_engine: bool = False, **variables: Any
+) -> Renderer:
+    """A renderer with the variables of the project, or others of these names."""
+    project = Path(__file__).resolve().parents[2]
+    declared = yaml.safe_load((project / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
+    return Renderer(project, manifest, declared | variables, with_engine=with_engine)
 
 
 class _Relation(SimpleNamespace):

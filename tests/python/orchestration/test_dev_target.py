@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,12 +12,11 @@ from typing import Any
 import duckdb
 import pytest
 
-from ingest.home import HOME_VARIABLE, PROJECT_DIR, Home
+from ingest.home import HOME_VARIABLE, Home
 from orchestration.lib.diff import compare, find_side
 from orchestration.lib.grain import table_keys
 from orchestration.lib.project import DBT, keep_state
-
-_NOT_OF_THE_PROJECT = (".venv", ".git", ".dagster", "target", "logs", "data", "tests", ".*_cache")
+from tests.project_copy import copy_project
 
 
 def dbt(project: Path, home: Home, *args: str) -> subprocess.CompletedProcess[str]:
@@ -37,8 +35,7 @@ def dbt(project: Path, home: Home, *args: str) -> subprocess.CompletedProcess[st
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A copy of the project to change."""
-    ignored = shutil.ignore_patterns(*_NOT_OF_THE_PROJECT)
-    return Path(shutil.copytree(PROJECT_DIR, tmp_path / "project", ignore=ignored))
+    return copy_project(tmp_path / "project")
 
 
 def test_a_changed_model_shows_as_exactly_that_change(

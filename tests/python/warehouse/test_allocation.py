@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from fractions import Fraction
-from math import floor
-from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.python.portable_sql import Renderer
-
-PROJECT = Path(__file__).resolve().parents[3]
+from tests.python.portable_sql import project_renderer
+from tests.python.warehouse.allocation import shared
 
 cents = st.integers(min_value=0, max_value=10**14)
 weights = st.lists(
@@ -28,24 +23,10 @@ weights = st.lists(
 @pytest.fixture(scope="module")
 def query(manifest: Mapping[str, Any]) -> str:
     """The macro as SQL over the table `parts`."""
-    variables = yaml.safe_load((PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
-    return Renderer(PROJECT, manifest, variables).render(
+    return project_renderer(manifest).render(
         "with {{ largest_remainder('shared', rows='parts', whole=['whole'], part=['part'],"
         " amount='amount', weight='weight') }} select whole, part, part_amount from shared"
     )
-
-
-def shared(amount: int, by: list[int]) -> list[int]:
-    """The cents of each part, by exact fractions."""
-    total = sum(by)
-    exact = [
-        Fraction(amount * weight, total) if total else Fraction(amount, len(by)) for weight in by
-    ]
-    parts = [floor(share) for share in exact]
-    by_remainder = sorted(range(len(by)), key=lambda part: (parts[part] - exact[part], part))
-    for part in by_remainder[: amount - sum(parts)]:
-        parts[part] += 1
-    return parts
 
 
 @given(st.lists(st.tuples(cents, weights), min_size=1, max_size=4))

@@ -6,18 +6,15 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.python.portable_sql import Renderer
+from tests.python.portable_sql import project_renderer
 
-PROJECT = Path(__file__).resolve().parents[3]
 DAY = timedelta(days=1)
 START = datetime(2025, 1, 1)
 FIRST, LAST = datetime(1900, 1, 1), datetime(9999, 12, 31)
@@ -126,8 +123,7 @@ def versions_of(key: str, history: list[Extract]) -> list[Version]:
 
 @pytest.fixture(scope="module")
 def query(manifest: Mapping[str, Any]) -> str:
-    variables = yaml.safe_load((PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
-    return Renderer(PROJECT, manifest, variables, with_engine=True).render(
+    return project_renderer(manifest, with_engine=True).render(
         """
         with {{ full_extract_changes(
             states='states', presence='states', extracts='extracts', loads='loads',

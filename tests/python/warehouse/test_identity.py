@@ -9,11 +9,10 @@ from typing import Any
 
 import duckdb
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.python.portable_sql import Renderer
+from tests.python.portable_sql import project_renderer
 
 PROJECT = Path(__file__).resolve().parents[3]
 FIRST, LAST = datetime(1900, 1, 1), datetime(9999, 12, 31)
@@ -60,10 +59,7 @@ def persons(known: list[Evidence], day: int, opened: Mapping[str, int]) -> dict[
 
 @pytest.fixture(scope="module")
 def queries(manifest: Mapping[str, Any]) -> dict[str, str]:
-    variables = yaml.safe_load((PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
-    renderer = Renderer(
-        PROJECT, manifest, variables | {"identity_account_limit": LIMIT}, with_engine=True
-    )
+    renderer = project_renderer(manifest, with_engine=True, identity_account_limit=LIMIT)
     folder = PROJECT / "models" / "intermediate"
     return {
         name: renderer.render((folder / f"{name}.sql").read_text(encoding="utf-8"))

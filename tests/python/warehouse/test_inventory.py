@@ -10,8 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
-from fractions import Fraction
+from decimal import ROUND_HALF_UP, Decimal
 from math import sqrt
 from pathlib import Path
 from statistics import NormalDist, mean, stdev
@@ -23,6 +22,7 @@ import pytest
 
 from ingest.home import PROJECT_DIR, Home
 from orchestration.lib.project import DBT
+from tests.python.warehouse.allocation import shared
 from tests.python.warehouse.dbt_runs import dbt_build, land
 
 ZONE = ZoneInfo("Europe/Berlin")
@@ -297,7 +297,7 @@ def test_every_day_of_every_product_equals_the_oracle(stocked_home: Home, facts:
 
 
 def expected_revenue(stocked_home: Home, facts: Facts) -> dict[str, Decimal]:
-    """Net revenue of the months that were landed, whole refunds shared by largest remainder."""
+    """Net revenue of the months that were landed, less the net share of refunds by their day."""
     revenue: dict[str, Decimal] = defaultdict(Decimal)
     lines: dict[str, list[Row]] = defaultdict(list)
     for row in rows(stocked_home, "select * from core.fact_sales where is_valid_order"):
@@ -306,23 +306,27 @@ def expected_revenue(stocked_home: Home, facts: Facts) -> dict[str, Decimal]:
     sql = "select * from core.fact_refunds where is_valid_order"
     for refund in rows(stocked_home, sql):
         day = refund["refunded_at"].replace(tzinfo=UTC).astimezone(ZONE).date()
-        if not facts.first_order <= day <= facts.last_order:
-            continue
-        hit = [
-            line
-            for line in sorted(lines[refund["order_id"]], key=lambda line: line["line_number"])
-            if refund["line_number"] in (-2, line["line_number"])
-        ]
-        cents = int(refund["reporting_net_amount"] * 100)
-        weights = [Fraction(line["net_amount"]) for line in hit]
-        exact = [cents * weight / sum(weights) for weight in weights]
-        whole = [part.numerator // part.denominator for part in exact]
-        by_remainder = sorted(range(len(hit)), key=lambda i: (whole[i] - exact[i], i))
-        for i in by_remainder[: cents - sum(whole)]:
-            whole[i] += 1
-        for line, part in zip(hit, whole, strict=True):
-            revenue[line["product_id"]] -= Decimal(part) / 100
+        if facts.first_order <= day <= facts.last_order:
+            for product, amount in _paid_back(refund, lines[refund["order_id"]]):
+                revenue[product] -= amount
     return revenue
+
+
+def _paid_back(refund: Row, lines: list[Row]) -> Iterator[tuple[str, Decimal]]:
+    """Products and what was paid back for their net; shipping comes back with whole orders."""
+    is_whole = refund["line_number"] == -2
+    parts = [
+        (line, name, line[name])
+        for line in sorted(lines, key=lambda line: line["line_number"])
+        if is_whole or line["line_number"] == refund["line_number"]
+        for name in ("net_amount", "shipping_amount", "tax_amount")
+        if name == "net_amount" or (line[name] and (is_whole or name == "tax_amount"))
+    ]
+    cents = shared(int(refund["amount"] * 100), [weight for _, _, weight in parts])
+    for (line, name, _), part in zip(parts, cents, strict=True):
+        if name == "net_amount":
+            in_euro = Decimal(part) / 100 * refund["rate"]
+            yield line["product_id"], in_euro.quantize(Decimal("0.01"), ROUND_HALF_UP)
 
 
 def expected_classes(revenue: dict[str, Decimal]) -> dict[str, str]:

@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,6 +16,7 @@ import duckdb
 import pytest
 
 from ingest.home import PROJECT_DIR, Home
+from tests.python.warehouse.allocation import shared
 
 BERLIN = ZoneInfo("Europe/Berlin")
 CENT = Decimal("0.01")
@@ -40,18 +40,7 @@ def rounded(amount: Decimal) -> Decimal:
 
 
 def share(amount: Decimal, weights: list[Decimal]) -> list[Decimal]:
-    """Largest remainder by exact fractions; ties to the first, equal parts without weight."""
-    cents = int(amount * 100)
-    total = sum(weights)
-    exact = [
-        Fraction(w) / Fraction(total) * cents if total else Fraction(cents, len(weights))
-        for w in weights
-    ]
-    parts = [int(part) for part in exact]
-    order = sorted(range(len(weights)), key=lambda i: (parts[i] - exact[i], i))
-    for i in order[: cents - sum(parts)]:
-        parts[i] += 1
-    return [Decimal(part) / 100 for part in parts]
+    return [Decimal(part) / 100 for part in shared(int(amount * 100), weights)]
 
 
 def read(folder: Path, entity: str) -> Iterator[Row]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -14,11 +13,7 @@ import pytest
 
 from ingest.home import HOME_VARIABLE, Home
 from orchestration.lib.publish import read_publish_record
-from tests.python.conftest import PROJECT
-
-NOT_COPIED = shutil.ignore_patterns(
-    ".*", "__pycache__", "data", "target", "logs", "dbt_packages", "*.egg-info"
-)
+from tests.project_copy import copy_project
 
 # Per read: the id before, rows of all business tables, the id after.
 READER = """
@@ -86,9 +81,7 @@ class EditedProject:
 
 @pytest.fixture
 def edited(demo_copy: Home, tmp_path: Path) -> EditedProject:
-    folder = tmp_path / "checkout"
-    shutil.copytree(PROJECT, folder, ignore=NOT_COPIED)
-    return EditedProject(folder, demo_copy)
+    return EditedProject(copy_project(tmp_path / "checkout"), demo_copy)
 
 
 def deliver_one_more_order(home: Home) -> None:
