@@ -1,1 +1,1 @@
-"""The longer commands of the command line, one module each."""
+"""The commands of `storehouse`, by what they are about."""

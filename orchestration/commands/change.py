@@ -45,7 +45,7 @@ def diff(
     what it lacks is not taken for removed.
     """
     from orchestration.lib.diff import compare, find_side
-    from orchestration.lib.diff_report import write_report
+    from orchestration.lib.diff.report import write_report
     from orchestration.lib.grain import table_keys
     from orchestration.lib.project import read_manifest
 
@@ -81,7 +81,7 @@ def trace(
     """
     from orchestration.lib.project import read_manifest
     from orchestration.lib.trace import trace as trace_row
-    from orchestration.lib.trace_report import print_trace
+    from orchestration.lib.trace.report import print_trace
 
     with friendly_errors():
         found = trace_row(Home.from_env(), read_manifest(), table, key, limit=limit)

@@ -14,7 +14,7 @@ from ingest.home import Home
 from orchestration.console import FAILED, console, error_console, friendly_errors
 
 if TYPE_CHECKING:
-    from orchestration.lib.prove_incremental import Proof
+    from orchestration.lib.rebuild.prove_incremental import Proof
 
 
 def prove_incremental(
@@ -34,10 +34,12 @@ def prove_incremental(
     move whole. What you landed is only read (the demo, if nothing was); both builds run in a
     temporary folder. Every public table is compared by rows and hash.
     """
-    from orchestration.lib.project import prepare_dbt
-    from orchestration.lib.prove_incremental import prove_incremental as prove
+    from orchestration.lib.diff.report import print_diff
+    from orchestration.lib.grain import table_keys
+    from orchestration.lib.project import prepare_dbt, read_manifest
+    from orchestration.lib.rebuild.prove_incremental import prove_incremental as prove
+    from orchestration.lib.rebuild.scratch import scratch_folder
     from orchestration.lib.run import terminable
-    from orchestration.lib.scratch import scratch_folder
 
     with friendly_errors():
         home, contracts = Home.from_env(), load_contracts()
@@ -50,6 +52,7 @@ def prove_incremental(
             proof = prove(
                 home,
                 contracts,
+                table_keys(read_manifest()),
                 folder,
                 batches=batches,
                 seed=seed,
@@ -58,19 +61,21 @@ def prove_incremental(
                 tell=lambda line: console.print(line, markup=False),
             )
     _print_proof(proof)
+    if proof.is_equal and not proof.is_vacuous:
+        console.print(
+            f"{len(proof.tables.tables)} tables with {proof.rows:,} rows are equal: landed in "
+            f"{batches} batches and built step by step, or at once (seed {seed}).",
+            style="bold",
+            markup=False,
+        )
+        return
     if proof.is_vacuous:
         error_console.print("No row was compared: this proves nothing.", style="bold red")
-    for difference in proof.differences:
-        error_console.print(difference, style="bold red", markup=False)
-    if proof.is_vacuous or proof.differences:
-        raise typer.Exit(FAILED)
-    rows = sum(table.first_rows or 0 for table in proof.tables)
-    console.print(
-        f"{len(proof.tables)} tables with {rows:,} rows are equal: landed in {batches} batches and "
-        f"built step by step, or at once (seed {seed}).",
-        style="bold",
-        markup=False,
-    )
+    for sentence in proof.lost_or_added:
+        error_console.print(sentence, style="bold red", markup=False)
+    if proof.tables.differing:
+        print_diff(error_console, proof.tables)
+    raise typer.Exit(FAILED)
 
 
 def _print_proof(proof: Proof) -> None:
@@ -89,11 +94,11 @@ def _print_proof(proof: Proof) -> None:
     for heading in ("in steps", "at once"):
         tables.add_column(heading, justify="right")
     tables.add_column("")
-    for table in proof.tables:
+    for table in proof.tables.tables:
         rows = [
             "missing" if count is None else f"{count:,}"
-            for count in (table.first_rows, table.second_rows)
+            for count in (table.rows_before, table.rows_after)
         ]
-        said = "equal" if table.is_equal else "[bold red]differs[/]"
-        tables.add_row(table.table, *rows, said)
+        said = "equal" if table.status == "equal" else "[bold red]differs[/]"
+        tables.add_row(table.name, *rows, said)
     console.print(tables)

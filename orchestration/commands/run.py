@@ -94,8 +94,8 @@ def _rebuild(
     home: Home, known_at: datetime | None, received_by: datetime | None, out: Path | None
 ) -> None:
     """Builds and publishes in another home; without `out` only its published file is kept."""
-    from orchestration.lib.rebuild import rebuild_lake
-    from orchestration.lib.scratch import kept_folder
+    from orchestration.lib.rebuild.past import rebuild_lake
+    from orchestration.lib.rebuild.scratch import kept_folder
 
     with friendly_errors():
         folder = kept_folder(out, home) if out else Path(tempfile.mkdtemp(prefix="storehouse-"))

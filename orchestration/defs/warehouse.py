@@ -69,7 +69,7 @@ def _build(context: AssetExecutionContext, dbt: DbtResource, stage: str) -> Iter
     reporter().stage(stage, steps)
     with as_failures(), warehouse_lock(home, f"dbt {stage}", on_wait=context.log.info):
         write_empty_inputs(home)
-        record_run(home, context.instance, context.run_id)
+        record_run(home, context.instance, context.run.run_id)
         results = target / "run_results.json"
         results.unlink(missing_ok=True)
         invocation = dbt.cli(

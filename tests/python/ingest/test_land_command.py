@@ -20,7 +20,9 @@ def run(toy: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("STOREHOUSE_HOME", str(toy.home.root))
     monkeypatch.setattr("ingest.home.PROJECT_DIR", tmp_path / "project")
     # The command's own console is bound to the stream of the process; this one can be caught.
-    monkeypatch.setattr("orchestration.cli.console", Console(soft_wrap=True, highlight=False))
+    for module in ("land", "admin"):  # of this test's streams, not those of the start
+        shown = Console(soft_wrap=True, highlight=False)
+        monkeypatch.setattr(f"orchestration.commands.{module}.console", shown)
 
     def invoke(*arguments: str | Path) -> Result:
         result = CliRunner().invoke(app, [str(argument) for argument in arguments])

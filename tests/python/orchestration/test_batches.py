@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestration.lib.batches import Load, Piece, cut, delivered_rows, late_rows
+from orchestration.lib.rebuild.batches import Load, Piece, cut, delivered_rows, late_rows
 
 START = datetime(2025, 1, 1)
 ENTITIES = {"orders": "increment", "stock": "append", "customers": "full"}

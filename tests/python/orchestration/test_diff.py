@@ -16,7 +16,7 @@ from ingest.errors import ConfigError
 from ingest.home import HOME_VARIABLE, Home
 from orchestration.cli import app
 from orchestration.lib.diff import compare, find_side
-from orchestration.lib.diff_result import Diff, Side, TableDiff
+from orchestration.lib.diff.result import Diff, Side, TableDiff
 from orchestration.lib.grain import table_keys
 from orchestration.lib.publish import read_publish_record
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from orchestration.lib.diff_report import (
+from orchestration.lib.diff.report import (
     MOST_MARKDOWN,
     as_html,
     as_json,
@@ -19,7 +19,7 @@ from orchestration.lib.diff_report import (
     print_diff,
     write_report,
 )
-from orchestration.lib.diff_result import (
+from orchestration.lib.diff.result import (
     ColumnDiff,
     Diff,
     Example,

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from ingest.contracts import load_contracts
 from ingest.home import Home
 from ingest.pii import pii_key, pii_token
-from orchestration.lib.masked_row import masked_row
+from orchestration.lib.trace.masked_row import masked_row
 from tests.python.warehouse.dbt_runs import dbt_build, land
 
 KEY = b"0123456789abcdef"

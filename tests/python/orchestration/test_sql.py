@@ -22,8 +22,8 @@ from ingest.errors import ConfigError
 from ingest.home import Home
 from orchestration.console import Format
 from orchestration.lib.publish import publish
-from orchestration.lib.sql_session import QueryError, SqlSession
-from orchestration.sql_prompt import SqlPrompt
+from orchestration.lib.query.prompt import SqlPrompt
+from orchestration.lib.query.session import QueryError, SqlSession
 
 Storehouse = Callable[..., subprocess.CompletedProcess[str]]
 

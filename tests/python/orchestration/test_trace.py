@@ -18,10 +18,10 @@ from ingest.errors import ConfigError, StorehouseError
 from ingest.home import HOME_VARIABLE, PROJECT_DIR, Home
 from orchestration.cli import app
 from orchestration.lib.grain import table_keys
-from orchestration.lib.lineage import Lineage
 from orchestration.lib.trace import parse_key, trace
-from orchestration.lib.trace_report import print_trace
-from orchestration.lib.trace_result import LandedEntity, LandedRow, Trace
+from orchestration.lib.trace.lineage import Lineage
+from orchestration.lib.trace.report import print_trace
+from orchestration.lib.trace.result import LandedEntity, LandedRow, Trace
 
 Manifest = Mapping[str, Any]
 # Tables whose rows follow from no delivered row, no line of a seed and no fact.

@@ -19,8 +19,8 @@ from ingest.contracts import BOOKS
 from ingest.errors import ConfigError, StorehouseError
 from ingest.home import Home
 from orchestration.lib.duckdb_errors import explained
-from orchestration.lib.lake_views import LakeView, lake_views
 from orchestration.lib.project import PUBLISHED_SCHEMAS
+from orchestration.lib.query.lake_views import LakeView, lake_views
 from orchestration.lib.sql_text import literal
 
 T = TypeVar("T")

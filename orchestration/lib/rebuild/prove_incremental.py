@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,11 +24,12 @@ from ingest.home import Home
 from ingest.landing import FileOutcome, land_paths
 from ingest.landing.records import record_paths
 from ingest.landing.transfer import link_load, receive_load
-from orchestration.lib.batches import Batch, Load, Piece, cut, delivered_rows, late_rows
-from orchestration.lib.compare import Comparison, compare_files
-from orchestration.lib.scratch import build_tables, new_home, read_home, run_all
+from orchestration.lib.diff import Diff, compare, find_side
+from orchestration.lib.rebuild.batches import Batch, Load, Piece, cut, delivered_rows, late_rows
+from orchestration.lib.rebuild.scratch import build_tables, new_home, read_home, run_all
 
 _HOLDER = "storehouse prove-incremental"
+_FINDINGS = "ops.findings"
 
 
 class Builder(Protocol):
@@ -66,43 +67,46 @@ class LandedRows:
 
 @dataclass(frozen=True)
 class Proof:
-    """What was delivered and how the two warehouses compare; `tables` has the steps first."""
+    """What was delivered, and how the warehouse built in steps compares with that built at once.
+
+    In `tables` the steps are the side before.
+    """
 
     landed: list[LandedRows]
-    tables: list[Comparison]
+    tables: Diff
     delivered_rows: int
     late_rows: int
 
     @property
     def is_vacuous(self) -> bool:
         """Whether no row was landed, or none was in a table; what ops says is no such row."""
-        tables = [table for table in self.tables if not table.table.startswith("ops.")]
-        rows = sum(table.first_rows or 0 for table in tables)
-        return rows == 0 or sum(entity.at_once for entity in self.landed) == 0
+        return self.rows == 0 or sum(entity.at_once for entity in self.landed) == 0
 
     @property
-    def differences(self) -> list[str]:
-        """What is not equal, one sentence each."""
-        found = [
+    def rows(self) -> int:
+        """The rows of all business tables, as built in steps."""
+        tables = [table for table in self.tables.tables if not table.name.startswith("ops.")]
+        return sum(table.rows_before or 0 for table in tables)
+
+    @property
+    def lost_or_added(self) -> list[str]:
+        """The entities whose landed rows are not the same, one sentence each."""
+        return [
             f"{rows.entity}: {rows.lost:,} landed rows were lost, {rows.added:,} were added."
             for rows in self.landed
             if rows.lost or rows.added
         ]
-        for table in self.tables:
-            if table.first_rows is None or table.second_rows is None:
-                where = "at once" if table.first_rows is None else "in steps"
-                found.append(f"{table.table} exists only {where}.")
-            elif not table.is_equal:
-                found.append(
-                    f"{table.table}: {table.only_in_first:,} rows only in steps, "
-                    f"{table.only_in_second:,} only at once."
-                )
-        return found
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether the landed rows are the same, and so is every table."""
+        return not self.lost_or_added and not self.tables.differing
 
 
 def prove_incremental(
     home: Home,
     contracts: Contracts,
+    keys: Mapping[str, Sequence[str]],
     folder: Path,
     *,
     batches: int,
@@ -115,8 +119,9 @@ def prove_incremental(
     """Builds what `home` has landed in `batches` steps and at once, in `folder`, and compares.
 
     Only entities that are modelled and, if given, of `source` are taken; where nothing was landed
-    the demo is. `home` is only read. A build follows every `build_every` batches and the last one.
-    Raises StorehouseError when there is nothing to cut, or when a build fails.
+    the demo is. `home` is only read; `keys` names the key columns of `schema.table`. A build
+    follows every `build_every` batches and the last one. Raises StorehouseError when there is
+    nothing to cut, or when a build fails.
     """
     builder = builder or DbtBuilder()
     once = new_home(folder / "at_once", home)
@@ -147,7 +152,7 @@ def prove_incremental(
     builder.publish(once)
     return Proof(
         landed=_compare_landed(once, steps, _contracts_of(chosen, contracts)),
-        tables=compare_files(steps.published_file, once.published_file),
+        tables=_compare_published(steps, once, keys),
         delivered_rows=delivered_rows(dealt),
         late_rows=late_rows(dealt),
     )
@@ -245,6 +250,13 @@ def _check(outcomes: Sequence[FileOutcome]) -> None:
                 f"{outcome.message or outcome.first_reject}",
                 outcome.remedy,
             )
+
+
+def _compare_published(steps: Home, once: Home, keys: Mapping[str, Sequence[str]]) -> Diff:
+    """Compares the business tables, and of ops, which else tells of loads and clocks, findings."""
+    found = compare(find_side(steps, "published"), find_side(once, "published"), keys)
+    tables = [t for t in found.tables if not t.name.startswith("ops.") or t.name == _FINDINGS]
+    return replace(found, tables=tuple(tables))
 
 
 def _compare_landed(once: Home, steps: Home, contracts: Sequence[Contract]) -> list[LandedRows]:

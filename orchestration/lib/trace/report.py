@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 from rich.markup import escape
 
-from orchestration.lib.trace_result import FactRows, LandedEntity, LandedRow, Row, Rules, Trace
+from orchestration.lib.trace.result import FactRows, LandedEntity, LandedRow, Row, Rules, Trace
 
 _STATES = {"latest": "green", "superseded": "dim", "duplicate": "dim", "quarantined": "bold red"}
 

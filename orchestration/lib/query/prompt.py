@@ -18,7 +18,7 @@ from rich.text import Text
 
 from ingest.home import Home
 from orchestration.console import Format
-from orchestration.lib.sql_session import Answer, QueryError, SqlSession
+from orchestration.lib.query.session import Answer, QueryError, SqlSession
 
 try:
     import readline

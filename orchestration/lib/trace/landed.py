@@ -16,10 +16,10 @@ from ingest.contracts import Contract, load_contracts
 from ingest.home import Home
 from ingest.landing.records import load_paths, loads_dir, read_record
 from ingest.pii import KEY_FILE, KEY_VARIABLE, pii_key
-from orchestration.lib.lineage import Staged
-from orchestration.lib.masked_row import masked_row
 from orchestration.lib.sql_text import quoted, quoted_table
-from orchestration.lib.trace_result import LandedEntity, LandedRow, Row
+from orchestration.lib.trace.lineage import Staged
+from orchestration.lib.trace.masked_row import masked_row
+from orchestration.lib.trace.result import LandedEntity, LandedRow, Row
 
 _LINES = {"csv", "ndjson"}  # formats in which the row number is the line of the file
 

@@ -14,7 +14,7 @@ from rich.padding import Padding
 from rich.segment import Segments
 from rich.table import Table
 
-from orchestration.lib.diff_result import ColumnDiff, Diff, Example, Side, TableDiff
+from orchestration.lib.diff.result import ColumnDiff, Diff, Example, Side, TableDiff
 
 # A comment on GitHub has room for 65,536 characters.
 MOST_MARKDOWN = 60_000
@@ -93,7 +93,7 @@ def as_markdown(diff: Diff) -> str:
 def as_html(diff: Diff) -> str:
     """The comparison as one page that needs no network."""
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).with_name("templates")),
+        loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -25,10 +25,10 @@ from ingest.errors import ConfigError, StorehouseError
 from ingest.home import PROJECT_DIR, Home
 from orchestration.lib.duckdb_errors import plain_errors
 from orchestration.lib.grain import relation, table_keys
-from orchestration.lib.lineage import Lineage, Staged
 from orchestration.lib.sql_text import quoted, quoted_table
-from orchestration.lib.trace_landed import LandedRows
-from orchestration.lib.trace_result import (
+from orchestration.lib.trace.landed import LandedRows
+from orchestration.lib.trace.lineage import Lineage, Staged
+from orchestration.lib.trace.result import (
     FactRow,
     FactRows,
     LandedEntity,

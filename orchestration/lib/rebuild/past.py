@@ -23,7 +23,7 @@ from ingest.landing import land_paths
 from ingest.landing.readings import Reading, current_reading, reading_at
 from ingest.landing.records import read_record, record_paths
 from ingest.landing.transfer import keep_rows, link_load
-from orchestration.lib.scratch import build_tables, new_home, read_home
+from orchestration.lib.rebuild.scratch import build_tables, new_home, read_home
 
 
 @dataclass(frozen=True)

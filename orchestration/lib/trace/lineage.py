@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orchestration.lib.trace_result import Rules
+from orchestration.lib.trace.result import Rules
 
 _RENAMED = re.compile(r"^\s*(?:(?:lower|upper)\()?(\w+)\)? as (\w+),?\s*$", re.MULTILINE)
 _PLAIN = re.compile(r"^\s*(\w+),?\s*$", re.MULTILINE)

@@ -16,8 +16,8 @@ import duckdb
 
 from ingest.errors import ConfigError
 from ingest.home import Home
-from orchestration.lib.diff_result import Diff, Side, TableDiff
-from orchestration.lib.diff_rows import Columns, Comparison
+from orchestration.lib.diff.result import Diff, Side, TableDiff
+from orchestration.lib.diff.rows import Columns, Comparison
 from orchestration.lib.duckdb_errors import plain_errors
 from orchestration.lib.project import PUBLISHED_SCHEMAS
 from orchestration.lib.publish import versions_in

@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from orchestration.lib.diff_result import ColumnDiff, Example, TableDiff, Total
+from orchestration.lib.diff.result import ColumnDiff, Example, TableDiff, Total
 from orchestration.lib.sql_text import quoted, quoted_table
 
 _INTEGERS = {

@@ -1,0 +1,1 @@
+"""`storehouse sql`: the lake and the published file in one place for queries."""
