@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ingest.home import HOME_VARIABLE, PROJECT_DIR
 
@@ -43,7 +44,7 @@ def measure(home: Path, *command: str) -> tuple[float, float]:
     return time.perf_counter() - began, int(done.stdout) / 1024
 
 
-def write_results(name: str, results: Mapping[str, float | str]) -> None:
+def write_results(name: str, results: Mapping[str, Any]) -> None:
     """Writes `results` and the machine they were measured on to bench/results/`name`.json."""
     machine = {
         "machine": platform.machine(),
