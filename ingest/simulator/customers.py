@@ -30,6 +30,8 @@ class Customers:
     `weight` is how much a customer buys (0: never); nobody buys from `active_until` on.
     `is_absent` is loads x customers: missing from that extract. `is_late` customers order in the
     last load but one and are in the last extract only. `mail` is the address as one would write it.
+    Some open a second or third account: `person` is the position of their first one, `mail` or
+    `phone` (the number without its prefix, -1: none) is then the same as that of an earlier one.
     """
 
     created: Ints
@@ -45,6 +47,8 @@ class Customers:
     addresses: pl.DataFrame
     address_market: Ints
     mail: pl.Series
+    phone: Ints
+    person: Ints
 
     @property
     def size(self) -> int:
@@ -69,6 +73,8 @@ def make_customers(plan: Plan) -> Customers:
     new_market = pick(rng, [m.share for m in MARKETS.values()], movers.size)
     address_market = np.concatenate([market, np.where(abroad, new_market, market[movers])])
     address_ids = size + np.arange(movers.size)
+    has_email = _emails(plan, rng, steady, size)
+    person, mail_of, phone_of = _accounts(plan, has_email)
     return Customers(
         created=created,
         weight=weight,
@@ -78,11 +84,13 @@ def make_customers(plan: Plan) -> Customers:
         is_absent=is_absent,
         address=Steps.build(np.arange(size), movers, moved_at, address_ids),
         tier=_tiers(plan, rng, created, steady),
-        has_email=_emails(plan, rng, steady, size),
+        has_email=has_email,
         consent=_consents(plan, rng, created, steady),
         addresses=_addresses(rng, address_market),
         address_market=address_market,
-        mail=_mail(plan, size),
+        mail=_mail(plan, person)[mail_of],
+        phone=_phones(plan, phone_of),
+        person=person,
     )
 
 
@@ -173,6 +181,38 @@ def _emails(plan: Plan, rng: np.random.Generator, steady: Ints, size: int) -> St
     return Steps.build(initial, customer, at, value)
 
 
+def _accounts(plan: Plan, has_email: Steps) -> tuple[Ints, Ints, Ints]:
+    """Whose first account, mail address and phone number each account has: mostly its own.
+
+    One person in sixty opens a second account, with the address or the number of the first. A few
+    open a third: it has the number of the second, which has the address of the first.
+    """
+    size = plan.sizes.customers
+    rng = plan.rng("second accounts")
+    person, mail_of, phone_of = np.arange(size), np.arange(size), np.arange(size)
+    with_email = has_email.at(person, np.full(size, plan.end)) == 1
+    candidates = np.setdiff1d(np.flatnonzero(with_email), has_email.entity[has_email.start > 0])
+    triples = max(1, size // 600)
+    pairs = max(2, size // 60 - triples)
+    chosen = np.sort(draw(rng, candidates, 3 * triples + 2 * pairs))
+    first, second, third = chosen[: 3 * triples].reshape(3, triples)
+    earlier, later = chosen[3 * triples :].reshape(2, pairs)
+    person[[*second, *third, *later]] = [*first, *first, *earlier]
+    mail_of[[*second, *later[::2]]] = [*first, *earlier[::2]]
+    phone_of[[*third, *later[1::2]]] = [*second, *earlier[1::2]]
+    return person, mail_of, phone_of
+
+
+def _phones(plan: Plan, phone_of: Ints) -> Ints:
+    """Numbers of seven digits, no two alike but those that are shared; -1 for one in ten."""
+    rng = plan.rng("phones")
+    shared = np.flatnonzero(phone_of != np.arange(phone_of.size))
+    has_phone = rng.random(phone_of.size) > 0.1
+    has_phone[shared] = True
+    has_phone[phone_of[shared]] = True
+    return np.where(has_phone, (phone_of * 7_654_321 + 1_234_567) % 10**7, -1)
+
+
 def _addresses(rng: np.random.Generator, market: Ints) -> pl.DataFrame:
     """One row per address: line1, postal_code, city, state, country."""
     parts = []
@@ -205,9 +245,10 @@ def _addresses(rng: np.random.Generator, market: Ints) -> pl.DataFrame:
     return pl.concat(parts).sort("row").drop("row")
 
 
-def _names(plan: Plan, size: int) -> tuple[Ints, Ints]:
+def _names(plan: Plan, person: Ints) -> tuple[Ints, Ints]:
     rng = plan.rng("names")
-    return rng.integers(0, len(FIRST_NAMES), size), rng.integers(0, len(LAST_NAMES), size)
+    first = rng.integers(0, len(FIRST_NAMES), person.size)
+    return first[person], rng.integers(0, len(LAST_NAMES), person.size)[person]
 
 
 def _plain(name: str) -> str:
@@ -215,8 +256,9 @@ def _plain(name: str) -> str:
     return unicodedata.normalize("NFKD", letters).encode("ascii", "ignore").decode()
 
 
-def _mail(plan: Plan, size: int) -> pl.Series:
-    first, last = _names(plan, size)
+def _mail(plan: Plan, person: Ints) -> pl.Series:
+    size = person.size
+    first, last = _names(plan, person)
     domain = plan.rng("mail").integers(0, len(MAIL_DOMAINS), size)
     frame = pl.DataFrame(
         {
@@ -233,12 +275,10 @@ def customer_extract(plan: Plan, customers: Customers, load: int) -> pl.DataFram
     """The full extract of one load: one row per customer in it, and a few rows twice."""
     size = customers.size
     rng = plan.rng("customer attributes")
-    first, last = _names(plan, size)
+    first, last = _names(plan, customers.person)
     gender = np.where(rng.random(size) < 0.12, -1, pick(rng, [0.5, 0.47, 0.03], size))
     birth = rng.integers(1945, 2007, size)
     has_birth = rng.random(size) > 0.08
-    phone = rng.integers(0, 10**7, size)
-    has_phone = rng.random(size) > 0.1
     care = np.where(rng.random(size) < 0.04, pick(rng, [0, 0.7, 0, 0.3], size), 0)
     has_billing = rng.random(size) < 0.25
     billing = rng.permutation(size)  # somebody else's street will do as an invented address
@@ -257,7 +297,7 @@ def customer_extract(plan: Plan, customers: Customers, load: int) -> pl.DataFram
     other = customers.addresses[billing[rows]]
     has_mail = pl.Series(customers.has_email.at(rows, at) == 1)
     mail = typed_carelessly(customers.mail[rows], care[rows])
-    call = pl.Series(phone[rows]).cast(pl.String).str.zfill(7)
+    call = pl.Series(customers.phone[rows])
     return pl.select(
         customer_id=ids("C", rows),
         created_at=iso(customers.created[rows]),
@@ -265,7 +305,7 @@ def customer_extract(plan: Plan, customers: Customers, load: int) -> pl.DataFram
         name=pl.struct(first=words(FIRST_NAMES, first[rows]), last=words(LAST_NAMES, last[rows])),
         contact=pl.struct(
             email=pl.when(has_mail).then(mail),
-            phone=pl.when(pl.Series(has_phone[rows])).then(pl.lit("+99 555 ") + call),
+            phone=pl.when(call >= 0).then(pl.lit("+99 555 ") + call.cast(pl.String).str.zfill(7)),
         ),
         addresses=_address_list(home, other, has_billing[rows]),
         birth_year=nullable(birth[rows], has_birth[rows]),
@@ -322,6 +362,7 @@ def customer_truth(plan: Plan, customers: Customers) -> dict[str, pl.DataFrame]:
         "customers": pl.DataFrame(
             {
                 "customer_id": ids("C", position),
+                "first_account_id": ids("C", customers.person),
                 "weight": customers.weight,
                 "favourite_category": words(CATEGORIES, customers.favourite),
                 "is_never_buyer": customers.weight == 0,

@@ -76,7 +76,8 @@ def make_orders(plan: Plan, reference: Reference, customers: Customers) -> Order
     market = customers.address_market[address]
     channel = pick(rng, [CHANNEL_SHARES[c] for c in reference.channels], size)
     second = rng.random(size) < 0.2
-    device = np.where(channel == reference.channels.index("telephone"), -1, 2 * customer + second)
+    own = 2 * customers.person[customer] + second  # the devices are the person's, not the account's
+    device = np.where(channel == reference.channels.index("telephone"), -1, own)
     return Orders(
         placed=placed,
         day=plan.day_of(placed),

@@ -386,3 +386,35 @@ def test_sqlalchemy_lists_the_tables_with_comments(demo_home: Home) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("One row per order line")
+
+
+def test_persons_are_those_that_were_planted(
+    demo_home: Home, warehouse: duckdb.DuckDBPyConnection
+) -> None:
+    """Second and third accounts share a mail address or a number; devices alone merge nobody."""
+    planted = rows(
+        warehouse,
+        f"""
+        select customer_id, first_account_id
+        from read_parquet('{demo_home.truth}/customers.parquet') order by customer_id
+        """,
+    )
+    found = rows(
+        warehouse,
+        """
+        select customer_id, identity_id from customers.customer_identity
+        where source_system = 'shop' and is_current order by customer_id
+        """,
+    )
+    assert found == planted
+    assert sum(account != first for account, first in planted) == 9
+    first_orders, buyers = rows(
+        warehouse,
+        f"""
+        select count(*) filter (is_first_order), count(distinct first_account_id)
+        from core.fact_orders
+        inner join read_parquet('{demo_home.truth}/customers.parquet') using (customer_id)
+        where is_valid_order
+        """,
+    )[0]
+    assert first_orders == buyers
