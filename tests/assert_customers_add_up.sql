@@ -25,7 +25,7 @@ movements as (
         and movements.order_id = orders.order_id
     inner join periods
         on orders.source_system = periods.source_system
-        and coalesce(movements.business_date, orders.order_date) <= periods.as_of_date
+        and movements.activity_date <= periods.as_of_date
 ),
 
 totals as (

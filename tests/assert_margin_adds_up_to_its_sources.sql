@@ -13,6 +13,29 @@ days as (
     select * from {{ ref('agg_daily_margin') }}
 ),
 
+moved_amounts as (
+    select
+        source_system,
+        order_id,
+        line_number,
+        sum(net_revenue_amount) as net_revenue_amount,
+        sum(refunded_net_amount) as refunded_net_amount
+    from {{ ref('margin_movements') }}
+    group by source_system, order_id, line_number
+),
+
+-- A day of which a rate is missing has no total.
+spend_days as (
+    select
+        source_system,
+        spend_date_key,
+        reporting_currency,
+        sum(reporting_amount) as reporting_amount
+    from {{ ref('fact_marketing_spend') }}
+    group by source_system, spend_date_key, reporting_currency
+    having bool_and(reporting_amount is not null)
+),
+
 order_refunds as (
     select
         source_system,
@@ -84,6 +107,23 @@ totals as (
     group by source_system
     union all
     {% endfor -%}
+    {% for amount, column in {
+        'net_revenue': 'net_revenue_amount', 'refunded_net': 'reporting_refunded_net_amount',
+    }.items() -%}
+    select
+        lines.source_system,
+        'movements {{ amount }}' as measure,
+        sum(lines.{{ column }}) as expected,
+        sum(moved.{{ amount }}_amount) as found
+    from lines
+    inner join moved_amounts as moved
+        on lines.source_system = moved.source_system
+        and lines.order_id = moved.order_id
+        and lines.line_number = moved.line_number
+    where lines.net_revenue_amount is not null
+    group by lines.source_system
+    union all
+    {% endfor -%}
     {% for number in [1, 2, 3] -%}
     select
         source_system,
@@ -99,15 +139,15 @@ totals as (
     union all
     {% endfor -%}
     select
-        source_system,
+        spend.source_system,
         'marketing spend' as measure,
-        sum(reporting_amount) as expected,
+        sum(spend.reporting_amount) as expected,
         (
             select sum(days.marketing_spend_amount + days.unattributed_spend_amount) from days
-            where days.source_system = spend.source_system
+            where days.source_system = spend.source_system and not days.has_missing_spend
         ) as found
-    from {{ ref('fact_marketing_spend') }} as spend
-    group by source_system
+    from spend_days as spend
+    group by spend.source_system
     union all
     select
         margins.source_system,

@@ -17,3 +17,4 @@ where
     or contribution_margin_2_amount - marketing_spend_amount <> contribution_margin_3_amount
     or is_margin_missing <> (contribution_margin_3_amount is null)
     or restocked_quantity > quantity
+    or restocked_quantity < 0

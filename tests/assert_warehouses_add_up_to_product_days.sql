@@ -1,4 +1,5 @@
 -- A row is a product and day whose stock differs from that of its warehouses, or is in one only.
+-- Where a warehouse is missing the stock of all is unknown.
 with warehouses as (
     select
         source_system,
@@ -7,7 +8,8 @@ with warehouses as (
         count(*) as warehouse_count,
         case when count(opening_quantity) = count(*) then sum(opening_quantity) end
             as opening_quantity,
-        sum(received_quantity) as received_quantity,
+        case when count(received_quantity) = count(*) then sum(received_quantity) end
+            as received_quantity,
         sum(closing_quantity) as closing_quantity,
         min(product_key) as product_key
     from {{ ref('fact_inventory_daily') }}
@@ -16,7 +18,7 @@ with warehouses as (
 
 product_days as (
     select * from {{ ref('product_availability') }}
-    where has_snapshot
+    where warehouse_count > 0
 )
 
 select
@@ -32,7 +34,13 @@ full outer join warehouses
     and days.business_date = warehouses.snapshot_date
 where
     days.warehouse_count is distinct from warehouses.warehouse_count
-    or days.opening_quantity is distinct from warehouses.opening_quantity
-    or days.received_quantity is distinct from warehouses.received_quantity
-    or days.closing_quantity is distinct from warehouses.closing_quantity
     or days.product_key is distinct from warehouses.product_key
+    or days.has_snapshot <> (days.missing_warehouse_count = 0)
+    or (
+        days.has_snapshot
+        and (
+            days.opening_quantity is distinct from warehouses.opening_quantity
+            or days.received_quantity is distinct from warehouses.received_quantity
+            or days.closing_quantity is distinct from warehouses.closing_quantity
+        )
+    )

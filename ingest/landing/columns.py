@@ -85,9 +85,9 @@ def refuse_missing(contract: Contract, found: set[str], headers: Sequence[str]) 
         if missing
         else f"No column of {contract.source}.{contract.entity} is in the file"
     )
-    with_what = (
-        "them (op is I, U or D; a file of new rows has I)" if "op" in missing else "its key columns"
-    )
+    with_what = "that column" if len(missing) == 1 else "them" if missing else "its key columns"
+    if "op" in missing:
+        with_what = "them (op is I, U or D; a file of new rows has I)"
     raise RefusedFileError(
         f"{what}; the file has {_described(contract, headers)}.",
         f"Deliver it with {with_what}, or add the name that the file uses to the column's synonyms "

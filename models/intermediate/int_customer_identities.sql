@@ -14,7 +14,7 @@ accounts as (
     select
         source_system,
         customer_id,
-        min(valid_from) as opened_at
+        coalesce(min(source_created_at), min(valid_from)) as opened_at
     from versions
     group by source_system, customer_id
     union all

@@ -63,14 +63,17 @@ evidence as (
     group by source_system, customer_id, evidence_type, evidence_hash
 ),
 
--- What a person decided to be no evidence is as if it had never been seen.
-accepted_evidence as (
+counted_evidence as (
     select
-        evidence.*,
-        count(*) over (
-            partition by evidence.source_system, evidence.evidence_type, evidence.evidence_hash
-        ) as account_count
+        *,
+        count(*) over (partition by source_system, evidence_type, evidence_hash) as account_count
     from evidence
+),
+
+-- What a person decided to be no evidence links nobody, but a token that many hold stays one.
+accepted_evidence as (
+    select evidence.*
+    from counted_evidence as evidence
     left join exclusions
         on evidence.source_system = exclusions.source_system
         and evidence.customer_id = exclusions.customer_id

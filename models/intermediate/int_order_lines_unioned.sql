@@ -8,6 +8,14 @@ olist_latest as (
     ) }}
 ),
 
+olist_orders as (
+    select
+        order_id,
+        known_at
+    from {{ ref('int_orders_unioned') }}
+    where source_system = 'olist'
+),
+
 lines as (
     select
         'shop' as source_system,
@@ -29,20 +37,22 @@ lines as (
     union all
     select
         'olist' as source_system,
-        order_id,
-        line_number,
-        product_id,
-        seller_id,
+        olist_latest.order_id,
+        olist_latest.line_number,
+        olist_latest.product_id,
+        olist_latest.seller_id,
         false as is_own_sale,
         cast(null as varchar) as promotion_id,
         1 as quantity,
-        unit_price,
+        olist_latest.unit_price,
         0 as discount_amount,
         0 as tax_amount,
-        shipping_amount,
+        olist_latest.shipping_amount,
         cast(null as timestamp) as changed_at,
-        known_at
+        coalesce(olist_latest.known_at, olist_orders.known_at) as known_at
     from olist_latest
+    left join olist_orders
+        on olist_latest.order_id = olist_orders.order_id
 ),
 
 valued_lines as (

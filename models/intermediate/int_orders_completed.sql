@@ -19,6 +19,13 @@ with mentions as (
         currency,
         known_at
     from {{ ref('int_refunds_unioned') }}
+    union all
+    select
+        source_system,
+        order_id,
+        cast(null as varchar) as currency,
+        known_at
+    from {{ ref('int_shipments_unioned') }}
 ),
 
 known_orders as (

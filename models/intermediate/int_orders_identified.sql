@@ -2,8 +2,10 @@ with orders as (
     select * from {{ ref('int_orders_totalled') }}
 ),
 
+-- Who only tried to pay need not be the buyer.
 payments as (
     select * from {{ ref('int_payments_unioned') }}
+    where is_captured
 ),
 
 evidence as (

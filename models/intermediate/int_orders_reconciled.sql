@@ -11,7 +11,7 @@ order_payments as (
         source_system,
         order_id,
         max(installments) as installments,
-        max(case when is_voucher then 1 else 0 end) = 1 as has_voucher
+        sum(case when is_voucher then captured_amount else 0 end) as voucher_amount
     from {{ ref('int_order_payments_summed') }}
     group by source_system, order_id
 ),
@@ -28,7 +28,7 @@ orders_with_money as (
         coalesce(money.has_other_currency, false) as has_other_currency,
         order_payments.order_id is not null as is_paid,
         coalesce(order_payments.installments, 0) as installments,
-        coalesce(order_payments.has_voucher, false) as has_voucher
+        coalesce(order_payments.voucher_amount, 0) as voucher_amount
     from orders
     left join money
         on orders.source_system = money.source_system
@@ -89,14 +89,18 @@ reconciled_orders as (
         has_other_currency,
         balance_amount,
         case
-            when balance_amount = 0 then 'balanced'
             when has_other_currency then 'other_currency'
+            when balance_amount = 0 then 'balanced'
             when line_count = 0 then 'no_items'
             when not is_paid then 'no_payment'
             when abs(unpaid_amount) <= 0.01 * line_count and refunded_amount > 0 then 'refund'
             when abs(unpaid_amount) <= 0.01 * line_count then 'rounding'
-            when unpaid_amount < 0 and installments > 1 then 'instalment_interest'
-            when has_voucher then 'voucher'
+            when
+                installments > 1 and unpaid_amount < 0
+                and -unpaid_amount
+                <= {{ var('instalment_interest_share_limit') }} * order_total_amount
+                then 'instalment_interest'
+            when abs(unpaid_amount) <= voucher_amount then 'voucher'
             else 'unexplained'
         end as reconciliation_class
     from balanced_orders

@@ -4,17 +4,28 @@ with product_days as (
     select * from {{ ref('int_stock_days_completed') }}
 ),
 
--- Nulls do not count: demand is seen on days in stock, sell-through on days whose opening stock and
--- sales are known.
+-- What was received on a day without a whole snapshot is unknown: sell-through begins anew.
+known_days as (
+    select
+        *,
+        opening_quantity is not null and received_quantity is not null
+        and sold_quantity is not null as has_supply
+    from product_days
+),
+
+-- Nulls do not count: demand is seen on days in stock.
 measured_days as (
     select
         *,
         case when not is_stock_out then sold_quantity end as demand_quantity,
-        case when sold_quantity is not null then opening_quantity end as supply_at_opening,
-        case when sold_quantity is not null and opening_quantity is not null then received_quantity
-        end as supply_received,
-        case when opening_quantity is not null then sold_quantity end as supply_sold
-    from product_days
+        case when has_supply then opening_quantity end as supply_at_opening,
+        case when has_supply then received_quantity end as supply_received,
+        case when has_supply then sold_quantity end as supply_sold,
+        sum(case when has_supply then 0 else 1 end) over (
+            partition by source_system, product_id order by business_date
+            rows between unbounded preceding and current row
+        ) as supply_run
+    from known_days
 ),
 
 observed_days as (
@@ -26,6 +37,7 @@ observed_days as (
         first_stock_date,
         has_snapshot,
         warehouse_count,
+        missing_warehouse_count,
         opening_quantity,
         received_quantity,
         closing_quantity,
@@ -53,7 +65,7 @@ observed_days as (
             range between interval 27 day preceding and current row
         ),
         last_30_days as (
-            partition by source_system, product_id order by business_date
+            partition by source_system, product_id, supply_run order by business_date
             range between interval 29 day preceding and current row
         ),
         last_90_days as (

@@ -6,87 +6,107 @@ orders as (
     select * from {{ ref('fact_orders') }}
 ),
 
+payments as (
+    select * from {{ ref('fact_payments') }}
+),
+
+refunds as (
+    select * from {{ ref('fact_refunds') }}
+),
+
 places as (
     select * from {{ ref('dim_geography') }}
 ),
 
-lines_without_rate as (
-    select
-        source_system,
-        'lines_without_rate' as finding,
-        currency || ' to ' || reporting_currency as detail,
-        count(*) as row_count,
-        sum(net_amount) as net_amount,
-        currency
-    from lines
-    where is_rate_missing and is_valid_order
-    group by source_system, currency, reporting_currency
+spend as (
+    select * from {{ ref('fact_marketing_spend') }}
 ),
 
-orders_without_header as (
+parcels as (
+    select * from {{ ref('int_shipments_unioned') }}
+),
+
+entries as (
+    {% for finding, relation, amount, condition in [
+        ('lines', 'lines', 'net_amount', 'is_rate_missing and is_valid_order'),
+        ('refunds', 'refunds', 'net_amount', 'is_rate_missing and is_valid_order'),
+        ('spend', 'spend', 'amount', 'reporting_amount is null'),
+    ] -%}
+    select
+        source_system,
+        '{{ finding }}_without_rate' as finding,
+        currency || ' to ' || reporting_currency as detail,
+        {{ amount }} as amount,
+        currency
+    from {{ relation }}
+    where {{ condition }}
+    union all
+    {% endfor -%}
+    {% for finding, amount, condition in [
+        ('payments', 'amount', "order_id = '-1' and is_captured"),
+        ('refunds', 'amount', "order_id = '-1'"),
+        ('parcels', 'shipping_cost_amount', 'order_id is null'),
+    ] -%}
+    select
+        source_system,
+        '{{ finding }}_without_order' as finding,
+        '' as detail,
+        {{ amount }} as amount,
+        currency
+    from {{ finding }}
+    where {{ condition }}
+    union all
+    {% endfor -%}
     select
         source_system,
         'orders_without_header' as finding,
         '' as detail,
-        count(*) as row_count,
-        sum(net_amount) as net_amount,
+        net_amount as amount,
         currency
     from orders
     where is_inferred
-    group by source_system, currency
-),
-
-orders_with_other_currency as (
+    union all
     select
         source_system,
         'orders_with_other_currency' as finding,
         '' as detail,
-        count(*) as row_count,
-        sum(net_amount) as net_amount,
+        net_amount as amount,
         currency
     from orders
     where has_other_currency
-    group by source_system, currency
-),
-
-orders_of_unknown_country as (
+    union all
     select
         orders.source_system,
         'orders_of_unknown_country' as finding,
         places.country_code as detail,
-        count(*) as row_count,
-        sum(orders.net_amount) as net_amount,
+        orders.net_amount as amount,
         orders.currency
     from orders
     inner join places
         on orders.geography_key = places.geography_key
     where places.country_name = 'Unknown' and places.geography_key <> '-1'
-    group by orders.source_system, places.country_code, orders.currency
-),
-
-unexplained_balances as (
+    union all
     select
         source_system,
         'unexplained_balances' as finding,
         '' as detail,
-        count(distinct order_id) as row_count,
-        sum(balance_amount) as net_amount,
+        sum(balance_amount) as amount,
         currency
     from {{ ref('payment_reconciliation') }}
     where reconciliation_class = 'unexplained'
-    group by source_system, currency
+    group by source_system, order_id, currency
 ),
 
 findings as (
-    select * from lines_without_rate
-    union all
-    select * from orders_without_header
-    union all
-    select * from orders_with_other_currency
-    union all
-    select * from orders_of_unknown_country
-    union all
-    select * from unexplained_balances
+    select
+        source_system,
+        finding,
+        detail,
+        count(*) as row_count,
+        sum(amount) as net_amount,
+        currency
+    from entries
+    group by source_system, finding, detail, currency
 )
 
 select * from findings

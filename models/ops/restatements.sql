@@ -1,4 +1,4 @@
-with movements as (
+with fact_rows as (
     select
         source_system,
         'fact_sales' as fact,
@@ -18,6 +18,7 @@ with movements as (
     from {{ ref('fact_payments') }} as payments
     inner join {{ ref('dim_date') }} as dates
         on payments.paid_date_key = dates.date_key
+    where payments.is_captured
     union all
     select
         refunds.source_system,
@@ -31,18 +32,23 @@ with movements as (
         on refunds.refunded_date_key = dates.date_key
 ),
 
-dated_movements as (
+dated_rows as (
     select
         *,
         cast(date_trunc('month', business_date) as date) as month_start_date,
-        {{ days_between('business_date', 'cast(known_at as date)') }} as days_to_known,
-        min(known_at) over (partition by source_system, fact) as first_known_at
-    from movements
+        {{ days_between(
+            'business_date',
+            'cast(' ~ to_local(
+                'known_at', setting_of('source_system', 'time_zone', 'UTC')
+            ) ~ ' as date)',
+        ) }} as days_to_known,
+        min(known_at) over (partition by source_system) as first_known_at
+    from fact_rows
 ),
 
 -- What the first extract brought had never been reported.
-late_movements as (
-    select * from dated_movements
+late_rows as (
+    select * from dated_rows
     where days_to_known > {{ var('settlement_days') }} and known_at > first_known_at
 ),
 
@@ -55,7 +61,7 @@ restatements as (
         count(*) as row_count,
         sum(amount) as amount,
         max(known_at) as last_known_at
-    from late_movements
+    from late_rows
     group by source_system, fact, month_start_date, currency
 )
 

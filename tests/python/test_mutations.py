@@ -24,6 +24,7 @@ def test_every_line_and_identity_has_a_mutation() -> None:
     # Bounds and closures: what they watch is data, not a rule that a change of SQL would break.
     bounds = {
         "assert_identities_are_closed",
+        "assert_identity_exclusions_name_accounts",
         "assert_rates_do_not_jump",
         "assert_service_level_is_known",
         "assert_unexplained_balances_are_few",

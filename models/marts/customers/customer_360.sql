@@ -73,7 +73,9 @@ profiles as (
             as decimal(18, 2)
         ) as {{ amount }}_amount,
         {%- endfor %}
-        orders.average_order_amount
+        orders.average_order_amount,
+        coalesce(orders.has_missing_rate, false) as has_missing_rate,
+        coalesce(orders.has_missing_margin, false) as has_missing_margin
     from customers
     left join identities
         on customers.source_system = identities.source_system

@@ -12,7 +12,6 @@ months as (
     select * from {{ ref('int_order_months_spanned') }}
 ),
 
--- A refund of unknown date counts on that of its order.
 dated_activity as (
     select
         source_system,
@@ -20,43 +19,42 @@ dated_activity as (
         order_date as activity_date,
         order_date,
         1 as order_count,
-        0 as net_revenue_amount,
-        0 as contribution_margin_amount,
-        false as is_rate_missing
+        null as net_revenue_amount,
+        null as contribution_margin_amount,
+        false as is_margin_missing
     from orders
     union all
     select
-        movements.source_system,
-        orders.customer_id,
-        coalesce(movements.business_date, orders.order_date) as activity_date,
+        source_system,
+        customer_id,
+        activity_date,
         null as order_date,
         0 as order_count,
-        movements.net_revenue_amount,
-        movements.contribution_margin_2_amount as contribution_margin_amount,
-        movements.net_revenue_amount is null as is_rate_missing
+        net_revenue_amount,
+        contribution_margin_2_amount as contribution_margin_amount,
+        is_margin_missing
     from movements
-    inner join orders
-        on movements.source_system = orders.source_system
-        and movements.order_id = orders.order_id
 ),
 
 active_months as (
     select
-        activity.source_system,
-        activity.customer_id,
+        dated.source_system,
+        dated.customer_id,
         months.month_start_date,
-        max(activity.order_date) as last_order_date,
-        sum(activity.order_count) as order_count,
-        sum(activity.net_revenue_amount) as net_revenue_amount,
-        sum(activity.contribution_margin_amount) as contribution_margin_amount,
-        max(case when activity.is_rate_missing then 1 else 0 end) as has_missing_rate
-    from dated_activity as activity
+        max(dated.order_date) as last_order_date,
+        sum(dated.order_count) as order_count,
+        sum(dated.net_revenue_amount) as net_revenue_amount,
+        sum(dated.contribution_margin_amount) as contribution_margin_amount,
+        count(dated.net_revenue_amount) > 0 as has_known_amount,
+        count(dated.net_revenue_amount) < count(*) - sum(dated.order_count) as has_missing_rate,
+        bool_or(dated.is_margin_missing) as has_missing_margin
+    from dated_activity as dated
     inner join months
-        on activity.source_system = months.source_system
-        and activity.activity_date >= months.month_start_date
-        and activity.activity_date <= months.as_of_date
-    where activity.customer_id <> '-1'
-    group by activity.source_system, activity.customer_id, months.month_start_date
+        on dated.source_system = months.source_system
+        and dated.activity_date >= months.month_start_date
+        and dated.activity_date <= months.as_of_date
+    where dated.customer_id <> '-1'
+    group by dated.source_system, dated.customer_id, months.month_start_date
 ),
 
 first_months as (
@@ -77,14 +75,13 @@ customer_months as (
         months.as_of_date,
         months.reporting_currency,
         active_months.last_order_date,
-        coalesce(active_months.order_count, 0) as order_count,
-        case when active_months.customer_id is null then 0 else active_months.net_revenue_amount end
-            as net_revenue_amount,
-        case
-            when active_months.customer_id is null then 0
-            else active_months.contribution_margin_amount
-        end as contribution_margin_amount,
-        coalesce(active_months.has_missing_rate, 0) as has_missing_rate
+        {%- for measure in ['order_count', 'net_revenue_amount', 'contribution_margin_amount'] %}
+        case when active_months.customer_id is null then 0 else active_months.{{ measure }} end
+            as {{ measure }},
+        {%- endfor %}
+        coalesce(active_months.has_known_amount, false) as has_known_amount,
+        coalesce(active_months.has_missing_rate, false) as has_missing_rate,
+        coalesce(active_months.has_missing_margin, false) as has_missing_margin
     from first_months
     inner join months
         on first_months.source_system = months.source_system
@@ -107,9 +104,12 @@ activity as (
         cast(contribution_margin_amount as decimal(18, 2)) as contribution_margin_2_amount,
         max(last_order_date) over so_far as last_order_date,
         cast(sum(order_count) over so_far as integer) as order_count_so_far,
-        cast(coalesce(sum(net_revenue_amount) over so_far, 0) as decimal(18, 2))
-            as net_revenue_amount_so_far,
-        max(has_missing_rate) over so_far = 1 as has_missing_rate
+        cast(
+            case when bool_or(has_known_amount) over so_far then sum(net_revenue_amount) over so_far
+            end as decimal(18, 2)
+        ) as net_revenue_amount_so_far,
+        bool_or(has_missing_rate) over so_far as has_missing_rate,
+        bool_or(has_missing_margin) over so_far as has_missing_margin
     from customer_months
     window so_far as (
         partition by source_system, customer_id order by month_start_date

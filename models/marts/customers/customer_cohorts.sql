@@ -34,26 +34,26 @@ active_months as (
     select
         members.source_system,
         members.cohort_month_date,
-        cast(date_trunc('month', orders.order_date) as date) as month_start_date,
+        months.month_start_date,
         count(distinct orders.identity_key) as active_customer_count,
         count(*) as order_count
     from orders
     inner join cohort_members as members
         on orders.source_system = members.source_system
         and orders.identity_key = members.identity_key
-    group by
-        members.source_system,
-        members.cohort_month_date,
-        cast(date_trunc('month', orders.order_date) as date)
+    inner join months
+        on orders.source_system = months.source_system
+        and orders.order_date >= months.month_start_date
+        and orders.order_date <= months.as_of_date
+    group by members.source_system, members.cohort_month_date, months.month_start_date
 ),
 
--- A refund counts in the month it was made; without a date, in that of its order.
+-- A refund counts in the month it was made, but not before the source has come to that day.
 money_months as (
     select
         members.source_system,
         members.cohort_month_date,
-        cast(date_trunc('month', coalesce(movements.business_date, orders.order_date)) as date)
-            as month_start_date,
+        months.month_start_date,
         sum(movements.net_revenue_amount) as net_revenue_amount,
         sum(movements.contribution_margin_2_amount) as contribution_margin_2_amount,
         max(case when movements.net_revenue_amount is null then 1 else 0 end) = 1
@@ -66,10 +66,11 @@ money_months as (
     inner join cohort_members as members
         on orders.source_system = members.source_system
         and orders.identity_key = members.identity_key
-    group by
-        members.source_system,
-        members.cohort_month_date,
-        cast(date_trunc('month', coalesce(movements.business_date, orders.order_date)) as date)
+    inner join months
+        on movements.source_system = months.source_system
+        and movements.activity_date >= months.month_start_date
+        and movements.activity_date <= months.as_of_date
+    group by members.source_system, members.cohort_month_date, months.month_start_date
 ),
 
 cohort_months as (
@@ -89,17 +90,12 @@ cohort_months as (
             as retention_share,
         coalesce(active.order_count, 0) as order_count,
         months.reporting_currency as currency,
+        {%- for amount in ['net_revenue_amount', 'contribution_margin_2_amount'] %}
         cast(
-            case when amounts.source_system is null then 0 else amounts.net_revenue_amount end
+            case when amounts.source_system is null then 0 else amounts.{{ amount }} end
             as decimal(18, 2)
-        ) as net_revenue_amount,
-        cast(
-            case
-                when amounts.source_system is null then 0
-                else amounts.contribution_margin_2_amount
-            end
-            as decimal(18, 2)
-        ) as contribution_margin_2_amount,
+        ) as {{ amount }},
+        {%- endfor %}
         coalesce(amounts.has_missing_rate, false) as has_missing_rate,
         coalesce(amounts.has_missing_margin, false) as has_missing_margin
     from cohorts

@@ -16,8 +16,12 @@ ranked_buyers as (
             as recency_rank,
         rank() over (partition by source_system, as_of_date order by order_count_so_far)
             as frequency_rank,
-        rank() over (partition by source_system, as_of_date order by net_revenue_amount_so_far)
-            as monetary_rank
+        count(net_revenue_amount_so_far) over (partition by source_system, as_of_date)
+            as known_amount_count,
+        rank() over (
+            partition by source_system, as_of_date, net_revenue_amount_so_far is null
+            order by net_revenue_amount_so_far
+        ) as monetary_rank
     from activity
 ),
 
@@ -43,7 +47,12 @@ scored_buyers as (
                 else {{ quintile('frequency_rank', 'buyer_count') }}
             end as integer
         ) as frequency_score,
-        cast({{ quintile('monetary_rank', 'buyer_count') }} as integer) as monetary_score
+        cast(
+            case
+                when net_revenue_amount_so_far is not null
+                    then {{ quintile('monetary_rank', 'known_amount_count') }}
+            end as integer
+        ) as monetary_score
     from compared_buyers
 ),
 

@@ -8,20 +8,33 @@ lines as (
     where is_valid_order
 ),
 
+refunded_orders as (
+    select distinct
+        source_system,
+        order_id
+    from {{ ref('fact_refunds') }}
+    where amount > 0
+),
+
 order_counts as (
     select
-        source_system,
-        customer_id,
-        sum(case when is_valid_order then 1 else 0 end) as order_count,
-        sum(case when order_status = 'cancelled' then 1 else 0 end) as cancelled_order_count,
-        sum(case when is_valid_order and refunded_amount > 0 then 1 else 0 end)
+        orders.source_system,
+        orders.customer_id,
+        sum(case when orders.is_valid_order then 1 else 0 end) as order_count,
+        sum(case when orders.order_status = 'cancelled' and not orders.is_deleted then 1 else 0 end)
+            as cancelled_order_count,
+        sum(case when orders.is_valid_order and refunded.order_id is not null then 1 else 0 end)
             as refunded_order_count,
-        sum(case when is_valid_order and is_delivered_late then 1 else 0 end) as late_order_count,
-        min(case when is_valid_order then order_date end) as first_order_date,
-        max(case when is_valid_order then order_date end) as last_order_date,
-        max(reporting_currency) as currency
+        sum(case when orders.is_valid_order and orders.is_delivered_late then 1 else 0 end)
+            as late_order_count,
+        min(case when orders.is_valid_order then orders.order_date end) as first_order_date,
+        max(case when orders.is_valid_order then orders.order_date end) as last_order_date,
+        max(orders.reporting_currency) as currency
     from orders
-    group by source_system, customer_id
+    left join refunded_orders as refunded
+        on orders.source_system = refunded.source_system
+        and orders.order_id = refunded.order_id
+    group by orders.source_system, orders.customer_id
 ),
 
 -- One unknown part makes a sum unknown.
@@ -37,7 +50,9 @@ line_sums as (
             as {{ amount }}_amount,
         {%- endfor %}
         sum(quantity) as unit_count,
-        count(distinct product_id) as product_count
+        count(distinct case when product_id <> '-1' then product_id end) as product_count,
+        max(case when is_rate_missing then 1 else 0 end) = 1 as has_missing_rate,
+        max(case when is_margin_missing then 1 else 0 end) = 1 as has_missing_margin
     from lines
     group by source_system, customer_id
 ),
@@ -68,7 +83,9 @@ customer_values as (
         ) as {{ name }}_amount,
         {%- endfor %}
         cast(round(sums.net_revenue_amount / nullif(orders.order_count, 0), 2) as decimal(18, 2))
-            as average_order_amount
+            as average_order_amount,
+        coalesce(sums.has_missing_rate, false) as has_missing_rate,
+        coalesce(sums.has_missing_margin, false) as has_missing_margin
     from order_counts as orders
     left join line_sums as sums
         on orders.source_system = sums.source_system

@@ -18,7 +18,10 @@ scores as (
         periods.as_of_date,
         buyers.recency_days,
         coalesce(buyers.frequency, 0) as frequency,
-        cast(coalesce(buyers.monetary_amount, 0) as decimal(18, 2)) as monetary_amount,
+        cast(
+            case when buyers.customer_id is null then 0 else buyers.monetary_amount end
+            as decimal(18, 2)
+        ) as monetary_amount,
         periods.reporting_currency as currency,
         coalesce(buyers.has_missing_rate, false) as has_missing_rate,
         buyers.recency_score,

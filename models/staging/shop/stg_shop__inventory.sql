@@ -10,7 +10,7 @@ renamed as (
         product_id,
 
         opening_quantity as opening_quantity_raw,
-        coalesce(received_quantity, 0) as received_quantity,
+        received_quantity,
         closing_quantity as closing_quantity_raw,
         case when opening_quantity < 0 then 0 else opening_quantity end as opening_quantity,
         case when closing_quantity < 0 then 0 else closing_quantity end as closing_quantity,

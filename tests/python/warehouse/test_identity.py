@@ -80,12 +80,12 @@ def windows(
             " evidence_type varchar, evidence_hash varchar, first_seen_at timestamp,"
             " account_count bigint);"
             "create table int_customer_versions (source_system varchar, customer_id varchar,"
-            " valid_from timestamp);"
+            " source_created_at timestamp, valid_from timestamp);"
             "create table int_orders_unioned (source_system varchar, customer_id varchar)"
         )
         connection.executemany(
-            "insert into int_customer_versions values ('shop', ?, ?)",
-            [(account, moment(day)) for account, day in opened.items()],
+            "insert into int_customer_versions values ('shop', ?, ?, ?)",
+            [(account, moment(day), moment(day)) for account, day in opened.items()],
         )
         if known:
             connection.executemany(

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from itertools import takewhile
 from math import sqrt
 from pathlib import Path
 from statistics import NormalDist, mean, stdev
@@ -151,10 +152,15 @@ def rows(home: Home, sql: str) -> list[Row]:
 @pytest.fixture(scope="module")
 def facts(stocked_home: Home) -> Facts:
     by_day: dict[Key, list[Row]] = defaultdict(list)
-    for row in rows(stocked_home, "select * from core.fact_inventory_daily"):
+    by_warehouse: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    sql = "select * from core.fact_inventory_daily order by snapshot_date"
+    for row in rows(stocked_home, sql):
         by_day[row["product_id"], row["snapshot_date"]].append(row)
+        by_warehouse[row["product_id"], row["warehouse_id"]].append(row)
+    whole = {key: parts for key, parts in by_day.items() if _is_whole(key, parts, by_warehouse)}
+    assert 0 < len(whole) < len(by_day)
     opening: dict[Key, int | None] = {}
-    for key, parts in by_day.items():
+    for key, parts in whole.items():
         known = [part["opening_quantity"] for part in parts]
         opening[key] = None if None in known else sum(known)
     sold: dict[Key, int] = defaultdict(int)
@@ -170,8 +176,8 @@ def facts(stocked_home: Home) -> Facts:
     orders = rows(stocked_home, "select order_date from core.fact_orders where not is_inferred")
     return Facts(
         opening=opening,
-        received={key: sum(p["received_quantity"] for p in parts) for key, parts in by_day.items()},
-        closing={key: sum(p["closing_quantity"] for p in parts) for key, parts in by_day.items()},
+        received={key: sum(p["received_quantity"] for p in parts) for key, parts in whole.items()},
+        closing={key: sum(p["closing_quantity"] for p in parts) for key, parts in whole.items()},
         sold=sold,
         first_sale=_first_days(sold),
         first_stock=_first_days(by_day),
@@ -180,6 +186,19 @@ def facts(stocked_home: Home) -> Facts:
         first_order=min(row["order_date"] for row in orders),
         last_order=max(row["order_date"] for row in orders),
     )
+
+
+def _is_whole(key: Key, parts: list[Row], by_warehouse: dict[tuple[str, str], list[Row]]) -> bool:
+    """Whether no warehouse is missing that has had the product and still may."""
+    product, day = key
+    expected = {
+        warehouse
+        for (name, warehouse), snapshots in by_warehouse.items()
+        if name == product
+        and snapshots[0]["snapshot_date"] <= day
+        and (day <= snapshots[-1]["snapshot_date"] or snapshots[-1]["closing_quantity"] > 0)
+    }
+    return expected == {part["warehouse_id"] for part in parts}
 
 
 def _first_days(by_key: dict[Key, Any]) -> dict[str, date]:
@@ -192,17 +211,17 @@ def _first_days(by_key: dict[Key, Any]) -> dict[str, date]:
 def expected_day(facts: Facts, key: Key) -> Row:
     """What product_availability should say of one product and day."""
     product, day = key
-    month = [(product, day - DAY * back) for back in range(90)]
+    last_90_days = [(product, day - DAY * back) for back in range(90)]
     demand = [
         sold
-        for past in month[:28]
+        for past in last_90_days[:28]
         if facts.is_stock_out(past) is False and (sold := facts.sold_on(past)) is not None
     ]
-    supplied = [
-        past
-        for past in reversed(month[:30])
-        if facts.opening.get(past) is not None and facts.sold_on(past) is not None
-    ]
+    known = takewhile(
+        lambda past: facts.opening.get(past) is not None and facts.sold_on(past) is not None,
+        last_90_days[:30],
+    )
+    supplied = list(known)[::-1]
     rate = mean(demand) if demand else None
     out, sold, closing = facts.is_stock_out(key), facts.sold_on(key), facts.closing.get(key)
     version = facts.version_at_end_of(key) or {}
@@ -238,8 +257,8 @@ def expected_day(facts: Facts, key: Key) -> Row:
         "lost_sales_quantity": lost,
         "sell_through_day_count": len(supplied),
         "sell_through_share": through,
-        "observed_day_count": sum(past in facts.closing for past in month),
-        "is_dead_stock": _is_dead(facts, month),
+        "observed_day_count": sum(past in facts.closing for past in last_90_days),
+        "is_dead_stock": _is_dead(facts, last_90_days),
         "lead_time_days": lead,
         "lead_time_demand_deviation": deviation,
         "reorder_point_quantity": point,
