@@ -11,6 +11,11 @@
     ))
 {%- endmacro %}
 
+{#- The surrogate key of a member that a fact names; -1 where it names none. -#}
+{% macro member_key(columns) -%}
+    case when {{ columns[-1] }} is null then '-1' else {{ surrogate_key(columns) }} end
+{%- endmacro %}
+
 {#- A date as the integer yyyymmdd; -1 where it is unknown. -#}
 {% macro date_key(expression, missing=-1) -%}
     coalesce(

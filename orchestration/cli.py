@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import typer
 
-from orchestration.commands.admin import is_empty, prepare, rebuild_history, stubs
-from orchestration.commands.change import diff, trace
+from orchestration.commands.admin import is_empty, prepare, rebuild_history
+from orchestration.commands.diff import diff
 from orchestration.commands.land import land, simulate
-from orchestration.commands.look import sql, status
 from orchestration.commands.prove import prove_incremental
 from orchestration.commands.publish import publish, rollback, versions
 from orchestration.commands.run import run
+from orchestration.commands.sql import sql
+from orchestration.commands.status import status
+from orchestration.commands.trace import trace
 
 app = typer.Typer(
     help="storehouse: an e-commerce warehouse from raw extracts.",
@@ -23,7 +25,7 @@ app.add_typer(admin, name="admin")
 
 for command in (land, simulate, run, publish, status, sql, diff, trace, prove_incremental):
     app.command()(command)
-for command in (versions, rollback, rebuild_history, prepare, stubs, is_empty):
+for command in (versions, rollback, rebuild_history, prepare, is_empty):
     admin.command()(command)
 
 

@@ -11,7 +11,7 @@ methods as (
     select * from {{ ref('payment_methods') }}
 ),
 
-movements as (
+order_costs as (
     select
         source_system,
         order_id,
@@ -41,20 +41,20 @@ movements as (
         on payments.payment_method_id = methods.payment_method
 ),
 
-converted_movements as (
+converted_costs as (
     select
         orders.source_system,
         orders.order_id,
-        movements.cost_kind,
+        order_costs.cost_kind,
         {{ converted(
-            'movements.amount',
-            effective_rate('movements.currency', 'orders.reporting_currency'),
+            'order_costs.amount',
+            effective_rate('order_costs.currency', 'orders.reporting_currency'),
         ) }} as reporting_amount
-    from movements
+    from order_costs
     inner join orders
-        on movements.source_system = orders.source_system
-        and movements.order_id = orders.order_id
-    {{ join_rates('movements.currency', 'orders.reporting_currency', 'orders.order_date') }}
+        on order_costs.source_system = orders.source_system
+        and order_costs.order_id = orders.order_id
+    {{ join_rates('order_costs.currency', 'orders.reporting_currency', 'orders.order_date') }}
 ),
 
 -- One part that is unknown makes the sum unknown.
@@ -67,7 +67,7 @@ summed_costs as (
             case when count(*) = count(reporting_amount) then sum(reporting_amount) end
             as decimal(18, 2)
         ) as reporting_amount
-    from converted_movements
+    from converted_costs
     group by source_system, order_id, cost_kind
     union all
     select

@@ -12,7 +12,7 @@ shop_last_changes as (
 ),
 
 shop_milestones as (
-    select * from {{ ref('int_order_milestones_summed') }}
+    select * from {{ ref('int_order_milestones_found') }}
     where source_system = 'shop'
 ),
 

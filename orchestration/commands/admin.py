@@ -6,7 +6,6 @@ import typer
 
 from ingest.contracts import load_contracts
 from ingest.home import Home
-from ingest.landing import write_stubs
 from orchestration.commands.run import run
 from orchestration.commands.shared import prepare_home, print_wait
 from orchestration.console import FAILED, console, friendly_errors
@@ -17,14 +16,6 @@ def prepare() -> None:
     """Write what dbt and Dagster need before any extract is landed: stubs, packages, manifest."""
     with friendly_errors():
         prepare_home(Home.from_env())
-
-
-def stubs() -> None:
-    """Write the empty lake file of every entity, so that models can read what never came."""
-    with friendly_errors():
-        home = Home.from_env()
-        written = write_stubs(home, load_contracts())
-    console.print(f"{len(written)} stubs written in {home.lake}.", markup=False)
 
 
 def is_empty() -> None:

@@ -32,7 +32,7 @@ def prove_incremental(
 
     Increments and appends are cut, shuffled, delayed and in part delivered twice; full extracts
     move whole. What you landed is only read (the demo, if nothing was); both builds run in a
-    temporary folder. Every public table is compared by rows and hash.
+    temporary folder. Every business table is compared row by row, as `storehouse diff` does.
     """
     from orchestration.lib.diff.report import print_diff
     from orchestration.lib.grain import table_keys

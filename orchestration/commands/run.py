@@ -94,7 +94,7 @@ def _rebuild(
     home: Home, known_at: datetime | None, received_by: datetime | None, out: Path | None
 ) -> None:
     """Builds and publishes in another home; without `out` only its published file is kept."""
-    from orchestration.lib.rebuild.past import rebuild_lake
+    from orchestration.lib.rebuild.as_known import rebuild_lake
     from orchestration.lib.rebuild.scratch import kept_folder
 
     with friendly_errors():

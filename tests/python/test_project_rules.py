@@ -162,7 +162,7 @@ def test_models_are_short_and_join_little(models: list[Node], renderer: Renderer
         assert joins_in(renderer.render(text)) <= 10, node["name"]
 
 
-def test_every_rule_of_a_mart_has_a_unit_test(
+def test_every_public_model_has_a_unit_test(
     manifest: Mapping[str, Any], models: list[Node]
 ) -> None:
     tested: dict[str, list[Node]] = {}

@@ -7,10 +7,7 @@ keyed_spend as (
         source_system,
         {{ date_key('spend_date') }} as spend_date_key,
         campaign_id,
-        case
-            when channel_id is null then '-1'
-            else {{ surrogate_key(['channel_id']) }}
-        end as channel_key,
+        {{ member_key(['channel_id']) }} as channel_key,
         spend_date,
         impressions,
         clicks,

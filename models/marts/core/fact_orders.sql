@@ -63,10 +63,7 @@ keyed_orders as (
             milestone ~ '_at', 'time_zone', is_due='is_inferred or ' ~ is_due
         ) }} as {{ milestone }}_date_key,
         {%- endfor %}
-        case
-            when channel_id is null then '-1'
-            else {{ surrogate_key(['channel_id']) }}
-        end as channel_key,
+        {{ member_key(['channel_id']) }} as channel_key,
         channel_id,
         order_status,
         is_valid_order,

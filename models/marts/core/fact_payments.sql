@@ -31,10 +31,7 @@ keyed_payments as (
         coalesce(payments.order_id, '-1') as order_id,
         coalesce(customers.customer_key, '-1') as customer_key,
         coalesce(payments.customer_id, '-1') as customer_id,
-        case
-            when payments.payment_method_id is null then '-1'
-            else {{ surrogate_key(['payments.payment_method_id']) }}
-        end as payment_method_key,
+        {{ member_key(['payments.payment_method_id']) }} as payment_method_key,
         {{ milestone_key(
             'payments.paid_at', 'payments.time_zone', is_due="payments.payment_status <> 'pending'"
         ) }} as paid_date_key,

@@ -45,7 +45,7 @@ customers as (
 ),
 
 -- A window is judged only for those who have been seen for all of it.
-matured_customers as (
+observed_customers as (
     select
         *,
         {{ days_between('first_order_date', 'as_of_date') }} as observed_days
@@ -68,7 +68,7 @@ repeats as (
         median(cast(days_to_second_order as double)) as median_days_to_second_order,
         cast(coalesce(sum(wait_days), 0) as bigint) as wait_days_sum,
         cast(sum(wait_count) as bigint) as wait_count
-    from matured_customers
+    from observed_customers
     group by source_system, cast(date_trunc('month', first_order_date) as date)
 )
 

@@ -49,7 +49,7 @@ stocked_days as (
 availability as (
     select
         source_system,
-        {{ date_key('business_date') }} as date_key,
+        {{ date_key('business_date') }} as business_date_key,
         business_date,
         product_id,
         product_key,

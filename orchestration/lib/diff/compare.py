@@ -19,11 +19,17 @@ from ingest.home import Home
 from orchestration.lib.diff.result import Diff, Side, TableDiff
 from orchestration.lib.diff.rows import Columns, Comparison
 from orchestration.lib.duckdb_errors import plain_errors
+from orchestration.lib.meant import meant
 from orchestration.lib.project import PUBLISHED_SCHEMAS
 from orchestration.lib.publish import versions_in
 from orchestration.lib.sql_text import literal
 
 EXAMPLES = 5
+# What ops tells of loads and runs: it differs in every build.
+_OF_THE_RUNS = {
+    *("ops.conservation", "ops.freshness", "ops.loads", "ops.publish", "ops.quarantine_reasons"),
+    *("ops.invocations", "ops.node_results", "ops.run_steps", "ops.runs", "ops.triggers"),
+}
 
 
 def find_side(home: Home, name: str) -> Side:
@@ -41,10 +47,11 @@ def find_side(home: Home, name: str) -> Side:
         Path(name).expanduser() if name.endswith(".duckdb") else home.versions / f"{name}.duckdb"
     )
     if not file.is_file():
-        kept = ", ".join(sorted(path.stem for path in versions_in(home))) or "none"
+        kept = sorted(path.stem for path in versions_in(home))
         raise ConfigError(
             f"{name} is no warehouse to compare: there is no file {file}.",
-            f"Name published, working, dev, the path of a .duckdb file or a publish: {kept}.",
+            f"{meant(name, [*named, *kept])}Name published, working, dev, the path of a .duckdb "
+            f"file or a publish: {', '.join(kept) or 'none'}.",
         )
     publish_id = code_version = None
     with plain_errors(file), duckdb.connect(str(file), read_only=True) as connection:
@@ -72,10 +79,11 @@ def compare(
     """Compares every public table, or those that a pattern of `select` names.
 
     `keys` gives the key columns of `schema.table`; `select` takes `core.fact_sales` or `core.*`,
-    also of schemas that are not published. Without it, tables of ops that tell when something
-    ran are left out. A float is equal within `tolerance`, as a share of the larger value or, below
+    also of schemas that are not published. Without it, tables of ops that tell of loads and
+    runs are left out. A float is equal within `tolerance`, as a share of the larger value or, below
     1, as such. `limit` is how many rows of each kind are shown by key. Raises ConfigError for a
-    pattern that fits no table, StorehouseError for a file that cannot be read.
+    pattern that fits no table and where no table is on both sides, StorehouseError for a file that
+    cannot be read.
     """
     with _attached(before, after) as (connection, catalogs):
         columns = [_columns(connection, catalog) for catalog in catalogs]
@@ -88,7 +96,13 @@ def compare(
                 tables.append(_one_sided(comparison, before, after, name, first is None))
             else:
                 tables.append(comparison.table(name, first, second, tuple(keys.get(name, ()))))
-    return Diff(before, after, tolerance, tuple(tables))
+    found = Diff(before, after, tolerance, tuple(tables))
+    if len(found.names("not built")) == len(tables):
+        raise ConfigError(
+            f"Nothing was compared, no table is on both sides: {', '.join(names) or 'none'}.",
+            "Build what is to be compared, or name other tables or sides.",
+        )
+    return found
 
 
 @contextmanager
@@ -144,14 +158,8 @@ def _chosen(
     return [
         name
         for name in every
-        if name.partition(".")[0] in PUBLISHED_SCHEMAS
-        and not _tells_when(name, {**before.get(name, {}), **after.get(name, {})})
+        if name.partition(".")[0] in PUBLISHED_SCHEMAS and name not in _OF_THE_RUNS
     ]
-
-
-def _tells_when(name: str, columns: Columns) -> bool:
-    """Whether a table of ops holds times: those of the clock, which differ in every build."""
-    return name.startswith("ops.") and any(t.startswith("TIMESTAMP") for t in columns.values())
 
 
 def _one_sided(

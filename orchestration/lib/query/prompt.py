@@ -7,7 +7,7 @@ import csv
 import os
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -27,6 +27,7 @@ except ImportError:  # Windows: the prompt works without history
 
 MOST_ROWS = 200
 HISTORY_LINES = 1_000
+_ROOM = 10_000  # columns: as wide as a table may want to be
 _NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "DECIMAL", "DOUBLE", "FLOAT")
 _HELP = "A statement ends with ; - .tables lists what there is, .reopen opens all anew, .quit ends."
 
@@ -162,18 +163,41 @@ def _completer(session: SqlSession) -> Callable[[str, int], str | None]:
 
 
 def _print_table(answer: Answer, console: Console) -> None:
+    rows = answer.cells(MOST_ROWS + 1)
+    shown = rows[:MOST_ROWS]
     table = Table(header_style="dim")
     for name, kind in answer.columns:
         is_number = kind.startswith(_NUMBERS)
         table.add_column(Text(name), justify="right" if is_number else "left", overflow="fold")
-    rows = answer.cells(MOST_ROWS + 1)
-    for row in rows[:MOST_ROWS]:
-        table.add_row(*(Text("NULL", "dim") if cell is None else Text(cell) for cell in row))
-    console.print(table, soft_wrap=False)
+    for row in shown:
+        table.add_row(*map(_cell, row))
+    room = console.options.update(width=_ROOM, max_width=_ROOM)
+    if table.__rich_measure__(console, room).maximum <= console.width:
+        console.print(table, soft_wrap=False)
+    else:
+        _print_records(answer, shown, console)
     if len(rows) > MOST_ROWS:
         console.print(
             f"The first {MOST_ROWS:,} rows; --format csv or json prints all.", style="dim"
         )
+
+
+def _print_records(
+    answer: Answer, rows: Sequence[tuple[str | None, ...]], console: Console
+) -> None:
+    """Rows that are wider than the terminal: a line for each column, as other prompts do."""
+    for number, row in enumerate(rows, start=1):
+        console.print(f"row {number}", style="dim")
+        record = Table(box=None, show_header=False, pad_edge=False)
+        record.add_column(no_wrap=True)
+        record.add_column(overflow="fold")
+        for (name, _), cell in zip(answer.columns, row, strict=True):
+            record.add_row(Text(name, "dim"), _cell(cell))
+        console.print(record, soft_wrap=False)
+
+
+def _cell(value: str | None) -> Text:
+    return Text("NULL", "dim") if value is None else Text(value)
 
 
 def _write_csv(answer: Answer, file: IO[str]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -29,7 +29,6 @@ from orchestration.lib.rebuild.batches import Batch, Load, Piece, cut, delivered
 from orchestration.lib.rebuild.scratch import build_tables, new_home, read_home, run_all
 
 _HOLDER = "storehouse prove-incremental"
-_FINDINGS = "ops.findings"
 
 
 class Builder(Protocol):
@@ -152,7 +151,7 @@ def prove_incremental(
     builder.publish(once)
     return Proof(
         landed=_compare_landed(once, steps, _contracts_of(chosen, contracts)),
-        tables=_compare_published(steps, once, keys),
+        tables=compare(find_side(steps, "published"), find_side(once, "published"), keys),
         delivered_rows=delivered_rows(dealt),
         late_rows=late_rows(dealt),
     )
@@ -250,13 +249,6 @@ def _check(outcomes: Sequence[FileOutcome]) -> None:
                 f"{outcome.message or outcome.first_reject}",
                 outcome.remedy,
             )
-
-
-def _compare_published(steps: Home, once: Home, keys: Mapping[str, Sequence[str]]) -> Diff:
-    """Compares the business tables, and of ops, which else tells of loads and clocks, findings."""
-    found = compare(find_side(steps, "published"), find_side(once, "published"), keys)
-    tables = [t for t in found.tables if not t.name.startswith("ops.") or t.name == _FINDINGS]
-    return replace(found, tables=tuple(tables))
 
 
 def _compare_landed(once: Home, steps: Home, contracts: Sequence[Contract]) -> list[LandedRows]:

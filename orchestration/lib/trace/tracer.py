@@ -25,6 +25,7 @@ from ingest.errors import ConfigError, StorehouseError
 from ingest.home import PROJECT_DIR, Home
 from orchestration.lib.duckdb_errors import plain_errors
 from orchestration.lib.grain import relation, table_keys
+from orchestration.lib.meant import meant
 from orchestration.lib.sql_text import quoted, quoted_table
 from orchestration.lib.trace.landed import LandedRows
 from orchestration.lib.trace.lineage import Lineage, Staged
@@ -95,7 +96,8 @@ def _public_model(lineage: Lineage, manifest: Mapping[str, Any], table: str) -> 
             if node["resource_type"] == "model" and node["access"] == "public"
         )
         raise ConfigError(
-            f"{table} is not a public table.", f"Public tables are {', '.join(public)}."
+            f"{table} is not a public table.",
+            f"{meant(table, public)}Public tables are {', '.join(public)}.",
         )
     return model
 
@@ -169,7 +171,8 @@ class _Tracer:
             raise StorehouseError(f"{table} is not in the file yet.", "Run `storehouse run`.")
         if unknown := [name for name in wanted if name not in types]:
             raise ConfigError(
-                f"{table} has no column {unknown[0]}.", f"Its grain is {', '.join(grain)}."
+                f"{table} has no column {unknown[0]}.",
+                f"{meant(unknown[0], types)}Its grain is {', '.join(grain)}.",
             )
         where, values = _where(wanted)
         columns = ", ".join(f"cast({quoted(name)} as varchar)" for name in types)
@@ -181,7 +184,8 @@ class _Tracer:
         if not rows:
             raise ConfigError(
                 f"{table} has no row with {_words(wanted)}.",
-                f"Its grain is {', '.join(grain)}; an empty value is NULL.",
+                f"Its grain is {', '.join(grain)}, in {_example(self.shown, table, grain)}; an "
+                "empty value is NULL.",
             )
         found = [dict(zip(types, row, strict=True)) for row in rows]
         if len(found) > 1:
@@ -444,6 +448,16 @@ def _seed_columns(seed: Mapping[str, Any], heads: Sequence[str]) -> dict[str, st
 def _where(wanted: KeyWanted) -> tuple[str, list[str | None]]:
     parts = [f"cast({quoted(name)} as varchar) is not distinct from ?" for name in wanted]
     return " and ".join(parts) or "true", list(wanted.values())
+
+
+def _example(connection: duckdb.DuckDBPyConnection, table: str, grain: tuple[str, ...]) -> str:
+    """A key that the table has, as it is typed."""
+    columns = ", ".join(f"cast({quoted(name)} as varchar)" for name in grain)
+    rows = connection.execute(
+        f"select {columns} from {quoted_table(table)} "
+        f"order by {', '.join(map(quoted, grain))} desc limit 1"
+    ).fetchall()
+    return f"the form of {_words(dict(zip(grain, rows[0], strict=True)))}" if rows else "no row yet"
 
 
 def _words(wanted: KeyWanted) -> str:

@@ -16,7 +16,7 @@ from ingest.landing.delivery import parse_moment
 from ingest.landing.readings import Reading, current_reading, reading_at
 from ingest.landing.records import read_records, record_paths
 from ingest.landing.transfer import keep_rows, link_load, receive_load
-from orchestration.lib.rebuild.past import choose_loads, rebuild_lake
+from orchestration.lib.rebuild.as_known import choose_loads, rebuild_lake
 
 CONTENT = "sale_id,remark\n1,café\n2,tea\n".encode("latin-1")
 MICROSECOND = timedelta(microseconds=1)

@@ -1,4 +1,4 @@
-"""What is where, and queries of it."""
+"""`storehouse sql`: queries of the lake and the published file."""
 
 from __future__ import annotations
 
@@ -13,19 +13,13 @@ from ingest.home import Home
 from orchestration.console import Format, console, error_console, friendly_errors
 
 
-def status() -> None:
-    """Say what is where: loads, tables, quarantine, the published file and its versions."""
-    from orchestration.lib.summary import print_status
-
-    with friendly_errors():
-        print_status(console, Home.from_env())
-
-
 def sql(
     query: Annotated[
         str | None, typer.Argument(help="Statements; a prompt, or what is piped in, if left out.")
     ] = None,
-    file: Annotated[Path | None, typer.Option(help="A file with statements.")] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="A file with statements.", exists=True, dir_okay=False)
+    ] = None,
     output: Annotated[
         Format, typer.Option("--format", help="How rows are printed.")
     ] = Format.TABLE,

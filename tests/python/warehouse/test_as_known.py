@@ -15,7 +15,7 @@ from ingest.home import Home
 from ingest.landing import land_paths
 from ingest.landing.records import read_records
 from orchestration.lib.publish import read_publish_record
-from orchestration.lib.rebuild.past import rebuild_lake
+from orchestration.lib.rebuild.as_known import rebuild_lake
 from tests.python.conftest import run_storehouse
 from tests.python.test_documents import OLIST
 from tests.python.warehouse.dbt_runs import business_tables, land

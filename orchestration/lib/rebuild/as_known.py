@@ -53,7 +53,7 @@ def rebuild_lake(
     Times are naive UTC and inclusive, None sets no limit. `home` is only read. Raises ConfigError
     when nothing was there yet, StorehouseError when a load cannot be had as it was.
     """
-    with read_home(home, "storehouse run --known-at", on_wait) as records:
+    with read_home(home, "storehouse run, of an earlier time", on_wait) as records:
         chosen = choose_loads(home, records, known_at, received_by)
         new_home(target.root, home)
         for load in chosen:
@@ -67,7 +67,8 @@ def rebuild_lake(
     found = _drop_unknown_rows(target, contracts, undated, known_at)
     if not found and len(undated) == len(chosen):
         raise ConfigError(
-            f"Nothing was known at {known_at.isoformat()}Z: no row is that old.",
+            f"Nothing was known at {_text(known_at)}: no extract declares a time, and no row is "
+            "that old.",
             "Name a later time.",
         )
     return len(chosen)
