@@ -118,7 +118,8 @@ def land_paths(
                 deliveries.remove(delivery)
                 contract = delivery.contract
                 held = _refused_beside(part.name)
-                done(_refused(delivery.path, contract.source, contract.entity, held))
+                landed = landing.landed_before(delivery)
+                done(landed or _refused(delivery.path, contract.source, contract.entity, held))
         in_order = sorted(deliveries, key=_landing_order)
         for _, extract in groupby(enumerate(in_order), key=_extract_of):
             for outcome in landing.land([delivery for _, delivery in extract]):
@@ -265,16 +266,30 @@ class Landing:
             refusal = _refused_beside(extract[reached].path.name)
         return _refused(delivery.path, delivery.contract.source, delivery.contract.entity, refusal)
 
+    def landed_before(self, delivery: Delivery) -> FileOutcome | None:
+        """The outcome for a file that was landed before; None for a new or an unreadable one."""
+        try:
+            digest, _ = digest_of(delivery.path)
+        except OSError:
+            return None
+        identity, paths = self._place(delivery, digest)
+        if paths.record.exists() and paths.lake.exists():
+            return _already(delivery, identity, read_record(paths.record))
+        return None
+
+    def _place(self, delivery: Delivery, digest: str) -> tuple[str, LoadPaths]:
+        """The id and the files of the load that a file makes."""
+        identity = load_id(delivery.contract, delivery.extracted_at, digest)
+        load_date = delivery.extracted_at.date() if delivery.extracted_at else UNDATED
+        return identity, load_paths(self._home, delivery.contract, identity, load_date)
+
     def _land_file(self, delivery: Delivery, written: list[Pending]) -> FileOutcome:
         """Writes one file to temporary names, or finds that it was landed before."""
-        contract = delivery.contract
         try:
             digest, size = digest_of(delivery.path)
         except OSError as error:
             raise _unreadable(error) from error
-        identity = load_id(contract, delivery.extracted_at, digest)
-        load_date = delivery.extracted_at.date() if delivery.extracted_at else UNDATED
-        paths = load_paths(self._home, contract, identity, load_date)
+        identity, paths = self._place(delivery, digest)
         if any(pending.load_id == identity for pending in written):
             return _outcome(delivery, identity, "already landed")  # a copy of the file beside it
         if paths.record.exists() and paths.lake.exists():

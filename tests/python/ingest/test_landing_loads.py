@@ -164,6 +164,20 @@ def test_unreadable_sidecar_refuses_the_file(toy: Any, sidecar: str) -> None:
     assert "sales_20240101.csv.meta.json" in outcome.message
 
 
+def test_a_file_of_unknown_time_holds_up_what_is_new_and_nothing_landed(toy: Any) -> None:
+    toy.deliver("people_20240101T000000Z.json", '[{"person_id": 1}]')
+    assert [outcome.status for outcome in toy.land_all()] == ["landed"]
+    toy.deliver("people_02-01-2024.json", '[{"person_id": 2}]')
+    toy.deliver("people_20240103T000000Z.json", '[{"person_id": 3}]')
+    outcomes = {outcome.path.name: outcome for outcome in toy.land_all()}
+    assert {name: outcome.status for name, outcome in outcomes.items()} == {
+        "people_20240101T000000Z.json": "already landed",
+        "people_02-01-2024.json": "refused",
+        "people_20240103T000000Z.json": "refused",
+    }
+    assert "people_02-01-2024.json" in outcomes["people_20240103T000000Z.json"].message
+
+
 def test_full_extract_needs_a_time_and_others_do_not(toy: Any) -> None:
     refused = toy.land("people.json", people(1))
     assert (

@@ -181,6 +181,8 @@ def test_tables_of_one_side(tmp_path: Path) -> None:
     assert diff(tmp_path, two, one).names("removed") == ["core.u"]
     built = compare(side(tmp_path, "b", two), side(tmp_path, "a", one, is_whole=False), KEYS)
     assert (built.names("not built"), built.differing) == (["core.u"], [])
+    with pytest.raises(ConfigError, match="Nothing was compared"):
+        compare(built.before, built.after, KEYS, select=["core.u"])
 
 
 def test_times_of_the_clock_and_private_tables_are_compared_on_request(tmp_path: Path) -> None:
@@ -275,8 +277,9 @@ def test_sides_by_name(demo_home: Home, tmp_path: Path) -> None:
     assert find_side(demo_home, "working").is_whole
     file = side(tmp_path, "mine", "").file
     assert not find_side(demo_home, str(file)).is_whole
-    with pytest.raises(ConfigError, match="no warehouse to compare"):
-        find_side(demo_home, "yesterday")
+    with pytest.raises(ConfigError, match="no warehouse to compare") as wrong:
+        find_side(demo_home, "publishd")
+    assert str(wrong.value.remedy).startswith("Did you mean published?")
 
 
 def test_exit_status_is_that_of_diff(

@@ -235,5 +235,7 @@ def test_the_command_prints_rows_and_fails_in_one_line(
     late = storehouse(demo_home, "sql", "select cast(order_id as integer) from shop.orders")
     assert late.returncode == 1
     assert "Traceback" not in late.stderr
+    wide = storehouse(demo_home, "sql", "select * from core.fact_orders limit 2").stdout
+    assert wide.count("row ") == 2 and "reporting_currency" in wide
     many = storehouse(demo_home, "sql", "select range as number from range(5000)")
     assert "The first 200 rows" in many.stdout

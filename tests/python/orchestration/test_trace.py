@@ -125,8 +125,8 @@ def test_every_row_of_an_aggregate_is_the_sum_of_its_fact_rows(
                 for measure, expression in hint.get("measures", {}).items():
                     parts.append(
                         f"select this.*, '{measure}' as measure, "
-                        f"(select sum({expression}) from {name} as fact "
-                        f"where {joined} and ({hint['where']})) as total from {table} as this"
+                        f"(select sum({expression}) from {name} as fact where {joined} "
+                        f"and ({hint.get('where', 'true')})) as total from {table} as this"
                     )
             if not parts:
                 continue
@@ -266,10 +266,13 @@ def test_keys_of_the_command_line(given: list[str], key: dict[str, str | None]) 
     ("table", "key", "message"),
     [
         ("core.nothing", "x", "not a public table"),
+        ("core.fact_order", "x", "Did you mean core.fact_orders"),
         ("staging.stg_shop__orders", "x", "not a public table"),
         ("core.fact_orders", "order_id=never", "has no row with order_id=never"),
         ("core.fact_orders", "source_system=shop", "More than one row"),
         ("core.fact_orders", "colour=red", "no column colour"),
+        ("core.fact_orders", "order_di=1", "Did you mean order_id"),
+        ("core.agg_daily_sales", "shop,2025-12-31,EUR,EUR", "in the form of .*order_date_key=2025"),
         ("core.fact_orders", "a,b,c", "3 values where the grain has 2"),
     ],
 )
