@@ -60,14 +60,14 @@ totals as (
     {% for amount in ['gross', 'discount', 'net', 'tax', 'shipping'] -%}
     select
         source_system,
-        'lines {{ amount }}' as measure,
+        'lines {{ amount }} ' || currency as measure,
         (
             select sum(sales.{{ amount }}_amount) from {{ ref('fact_sales') }} as sales
-            where sales.source_system = lines.source_system
+            where sales.source_system = lines.source_system and sales.currency = lines.currency
         ) as expected,
         sum({{ amount }}_amount) as found
     from lines
-    group by source_system
+    group by source_system, currency
     union all
     {% endfor -%}
     {% for kind, amount in {
