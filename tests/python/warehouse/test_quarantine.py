@@ -14,6 +14,7 @@ from tests.python.warehouse.dbt_runs import dbt_build, land
 ORDER = {
     "order_id": "A",
     "customer_id": "C",
+    "channel_id": "direct",
     "order_status": "Paid",
     "ordered_at": "2025-01-10T10:00:00Z",
     "currency": "EUR",
@@ -23,6 +24,7 @@ ORDER = {
 PAYMENT = {
     "payment_id": "A",
     "order_id": "A",
+    "payment_method": "card",
     "payment_status": "Captured",
     "amount": "10.00",
     "currency": "EUR",
