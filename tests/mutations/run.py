@@ -116,10 +116,14 @@ class Workshop:
     def _dbt(self, mutation: Mutation) -> list[str]:
         results = self.project / "target" / "run_results.json"
         results.unlink(missing_ok=True)
-        command = [os.fspath(DBT), "--quiet", "build", "--select", *mutation.select.split()]
+        chosen = mutation.select.split()
         if mutation.caught_by.startswith(_DATA_TESTS):
             # A unit test that fails first would keep the table, and so its tests, from being made.
-            command += ["--exclude-resource-type", "unit_test"]
+            verb = ["build", "--exclude-resource-type", "unit_test", "--select", *chosen]
+        else:
+            # A build skips the other unit tests of a model of which one failed.
+            verb = ["test", "--select", *(f"{name},test_type:unit" for name in chosen)]
+        command = [os.fspath(DBT), "--quiet", *verb]
         done = _run(command, self.project, self.home)
         if not results.exists():
             raise RuntimeError(f"{mutation.rule}: dbt did not run.\n{done.stdout}{done.stderr}")
