@@ -1,31 +1,19 @@
+-- The currency of lines and parcels is not that of their order.
 with mentions as (
+    {% for mention, currency in {
+        ref('int_order_lines_unioned'): 'cast(null as varchar)',
+        ref('int_payments_unioned'): 'currency',
+        ref('int_refunds_unioned'): 'currency',
+        ref('int_shipments_unioned'): 'cast(null as varchar)',
+    }.items() -%}
     select
         source_system,
         order_id,
-        cast(null as varchar) as currency,
+        {{ currency }} as currency,
         known_at
-    from {{ ref('int_order_lines_unioned') }}
-    union all
-    select
-        source_system,
-        order_id,
-        currency,
-        known_at
-    from {{ ref('int_payments_unioned') }}
-    union all
-    select
-        source_system,
-        order_id,
-        currency,
-        known_at
-    from {{ ref('int_refunds_unioned') }}
-    union all
-    select
-        source_system,
-        order_id,
-        cast(null as varchar) as currency,
-        known_at
-    from {{ ref('int_shipments_unioned') }}
+    from {{ mention }}
+    {{ "union all" if not loop.last }}
+    {% endfor -%}
 ),
 
 known_orders as (

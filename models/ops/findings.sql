@@ -27,10 +27,10 @@ parcels as (
 ),
 
 entries as (
-    {% for finding, relation, amount, condition in [
-        ('lines', 'lines', 'net_amount', 'is_rate_missing and is_valid_order'),
-        ('refunds', 'refunds', 'net_amount', 'is_rate_missing and is_valid_order'),
-        ('spend', 'spend', 'amount', 'reporting_amount is null'),
+    {% for finding, amount, condition in [
+        ('lines', 'net_amount', 'is_rate_missing and is_valid_order'),
+        ('refunds', 'net_amount', 'is_rate_missing and is_valid_order'),
+        ('spend', 'amount', 'reporting_amount is null'),
     ] -%}
     select
         source_system,
@@ -38,7 +38,7 @@ entries as (
         currency || ' to ' || reporting_currency as detail,
         {{ amount }} as amount,
         currency
-    from {{ relation }}
+    from {{ finding }}
     where {{ condition }}
     union all
     {% endfor -%}

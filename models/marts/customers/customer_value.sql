@@ -51,8 +51,8 @@ line_sums as (
         {%- endfor %}
         sum(quantity) as unit_count,
         count(distinct case when product_id <> '-1' then product_id end) as product_count,
-        max(case when is_rate_missing then 1 else 0 end) = 1 as has_missing_rate,
-        max(case when is_margin_missing then 1 else 0 end) = 1 as has_missing_margin
+        bool_or(is_rate_missing) as has_missing_rate,
+        bool_or(is_margin_missing) as has_missing_margin
     from lines
     group by source_system, customer_id
 ),
