@@ -8,6 +8,7 @@
     {%- set load_kind = contract.meta.load_kind -%}
     {%- set changed_at = 'updated_at' if load_kind == 'increment' else none -%}
     {%- set business_time = contract.meta.get('business_time', changed_at) -%}
+    {%- set history_time = contract.meta.get('history_time', business_time) -%}
     {#- A copy repeats the row before it: of its extract, of its key over time (so a correction that is
         taken back counts), or of all changes. -#}
     {%- set repeats_within = ['_extracted_at', '_content_hash'] if load_kind == 'full'
@@ -80,6 +81,19 @@
             ) as _known_at
             {%- else %}
             _extracted_at as _known_at
+            {%- endif %},
+            {%- if history_time %}
+            -- The first extract brings history: its rows were known when they happened.
+            case
+                when _extracted_at > (select min(_extracted_at) from landed) then _extracted_at
+                else least(
+                    _extracted_at,
+                    {{ typed_value('landed.' ~ history_time, 'timestamp', zone) }}
+                    + interval {{ contract.meta.known_lag }}
+                )
+            end as _available_at
+            {%- else %}
+            _extracted_at as _available_at
             {%- endif %}
         from landed
     ),

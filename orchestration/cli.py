@@ -7,6 +7,8 @@ import typer
 from orchestration.commands.admin import is_empty, prepare, rebuild_history
 from orchestration.commands.diff import diff
 from orchestration.commands.land import land, simulate
+from orchestration.commands.models import compare, list_models, promote, train
+from orchestration.commands.models import rollback as roll_back_model
 from orchestration.commands.prove import prove_incremental
 from orchestration.commands.publish import publish, rollback, versions
 from orchestration.commands.run import run
@@ -21,12 +23,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 admin = typer.Typer(help="Rarely needed commands.", no_args_is_help=True)
+models = typer.Typer(help="Versions of the Python models.", no_args_is_help=True)
 app.add_typer(admin, name="admin")
+app.add_typer(models, name="models")
 
 for command in (land, simulate, run, publish, status, sql, diff, trace, prove_incremental):
     app.command()(command)
 for command in (versions, rollback, rebuild_history, prepare, is_empty):
     admin.command()(command)
+models.command("list")(list_models)
+models.command("rollback")(roll_back_model)
+models.command()(compare)
+models.command()(promote)
+models.command()(train)
 
 
 def main() -> None:

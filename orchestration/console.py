@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from ingest.errors import StorehouseError
+from ml.errors import ModelError
 
 # Bound to the streams of the start: a run sends what dbt and Dagster print to its log.
 console = Console(soft_wrap=True, highlight=False, file=sys.stdout)
@@ -34,13 +35,13 @@ class Format(StrEnum):
 def friendly_errors(
     tell: Callable[[str], object] | None = None, status: int = FAILED
 ) -> Iterator[None]:
-    """Turns a StorehouseError into its message and remedy on stderr and exit status `status`.
+    """Turns an error for people into its message and remedy on stderr and exit status `status`.
 
     So too what the system says about a file, such as a full disk. `tell` hears the text as well.
     """
     try:
         yield
-    except StorehouseError as error:
+    except (StorehouseError, ModelError) as error:
         _print_error(error, tell)
         raise typer.Exit(status) from error
     except OSError as error:
@@ -55,7 +56,7 @@ def friendly_errors(
         raise typer.Exit(status) from error
 
 
-def _print_error(error: StorehouseError, tell: Callable[[str], object] | None) -> None:
+def _print_error(error: StorehouseError | ModelError, tell: Callable[[str], object] | None) -> None:
     error_console.print(error.message, style="bold red", markup=False)
     if error.remedy:
         error_console.print(error.remedy, markup=False)

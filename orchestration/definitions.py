@@ -9,8 +9,8 @@ from dagster import Definitions
 from ingest.home import PROJECT_DIR
 from orchestration.defs.automation import failure_alert, new_extracts, nightly, run_job, run_records
 from orchestration.defs.extracts import landing_assets
+from orchestration.defs.models import model_assets
 from orchestration.defs.publishing import publish_asset
-from orchestration.defs.scores import payment_anomaly_scores
 from orchestration.defs.warehouse import DbtResource, dbt_asset_groups
 from orchestration.lib.project import DBT, use_home
 
@@ -22,7 +22,7 @@ def build_definitions() -> Definitions:
         assets=[
             landing_assets(),
             *dbt_asset_groups(),
-            payment_anomaly_scores,
+            *model_assets(),
             publish_asset(),
         ],
         jobs=[run_job],

@@ -8,14 +8,13 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
+from ml.errors import ModelError
+
 NO_TIME = datetime(1, 1, 1)
 
 
-class UnknownRuleError(ValueError):
+class UnknownRuleError(ModelError):
     """The seed names a rule that no code implements, or leaves out a parameter it needs."""
-
-    def __init__(self, message: str, remedy: str) -> None:
-        super().__init__(f"{message} {remedy}")
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class Rule:
 def apply_rules(
     payments: pl.DataFrame, rules: Sequence[Rule], levels: Mapping[str, int]
 ) -> pl.DataFrame:
-    """Adds fired_rules (names in the order of the seed, comma separated), points and risk_level.
+    """Adds fired_rules (names in the order of the seed, comma separated), points and rule_level.
 
     Input, one row per payment with z-scores: paid_at (Datetime), payment_status, is_captured,
     order_id, card_token, device_hash, payer_email_hash, local_hour (0-23), reporting_amount,
@@ -86,14 +85,19 @@ def apply_rules(
         pl.concat_str(names, separator=",", ignore_nulls=True).alias("fired_rules"),
         pl.sum_horizontal(points).cast(pl.Int32).alias("points"),
     )
-    level = pl.lit(None, dtype=pl.String)
-    for name, least in sorted(levels.items(), key=lambda item: item[1]):
-        level = pl.when(pl.col("points") >= least).then(pl.lit(name)).otherwise(level)
     return (
-        result.with_columns(level.alias("risk_level"))
+        result.with_columns(level_of("points", levels).alias("rule_level"))
         .sort("_row")
         .drop("_row", "_moment", *(f"_fired_{rule.rule_id}" for rule in rules))
     )
+
+
+def level_of(column: str, levels: Mapping[str, float]) -> pl.Expr:
+    """The highest level whose least value a column reaches; null where the column is null."""
+    level = pl.lit(None, dtype=pl.String)
+    for name, least in sorted(levels.items(), key=lambda item: item[1]):
+        level = pl.when(pl.col(column) >= least).then(pl.lit(name)).otherwise(level)
+    return level
 
 
 def _condition(rule: Rule, payments: pl.DataFrame) -> pl.Expr:

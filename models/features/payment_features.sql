@@ -1,89 +1,105 @@
+{{ config(**daily_feature('payment_date')) }}
+
 with payments as (
-    select * from {{ ref('fact_payments') }}
+    select * from {{ ref('int_payments_first_known') }}
 ),
 
 orders as (
-    select * from {{ ref('fact_orders') }}
+    select * from {{ ref('int_orders_first_known') }}
 ),
 
 customers as (
-    select * from {{ ref('dim_customer') }}
+    select * from {{ ref('int_customers_first_known') }}
 ),
 
-dates as (
-    select * from {{ ref('dim_date') }}
-),
-
-methods as (
-    select * from {{ ref('dim_payment_method') }}
-),
-
-places as (
-    select * from {{ ref('dim_geography') }}
+links as (
+    select * from {{ ref('int_payment_links_counted') }}
 ),
 
 countries as (
     select * from {{ ref('countries') }}
 ),
 
+-- An order or account that was known later than its payment tells nothing about it.
 payments_in_context as (
     select
         payments.*,
-        methods.payment_method_id,
-        dates.date_day as payment_date,
-        places.country_code as ship_to_country_code,
+        coalesce(
+            orders.time_zone, {{ setting_of('payments.source_system', 'time_zone', 'UTC') }}
+        ) as time_zone,
+        coalesce(
+            orders.reporting_currency,
+            {{ setting_of('payments.source_system', 'reporting_currency', 'XXX') }}
+        ) as reporting_currency,
+        orders.country_code as ship_to_country_code,
         countries.time_zone as ship_to_time_zone,
-        customers.source_created_at as account_created_at,
-        orders.reporting_currency,
-        {{ effective_rate('payments.currency', 'orders.reporting_currency') }} as rate
+        customers.account_created_at,
+        cast({{ to_local(
+            'payments.paid_at', setting_of('payments.source_system', 'time_zone', 'UTC')
+        ) }} as date) as payment_date
     from payments
-    inner join dates
-        on payments.paid_date_key = dates.date_key
-    inner join methods
-        on payments.payment_method_key = methods.payment_method_key
     left join orders
         on payments.source_system = orders.source_system
         and payments.order_id = orders.order_id
-    left join places
-        on orders.geography_key = places.geography_key
+        and payments.available_at >= orders.available_at
     left join countries
-        on places.country_code = countries.country_code
+        on orders.country_code = countries.country_code
     left join customers
-        on payments.customer_key = customers.customer_key
-    {{ join_rates('payments.currency', 'orders.reporting_currency', 'dates.date_day') }}
+        on orders.source_system = customers.source_system
+        and orders.customer_id = customers.customer_id
+        and payments.available_at >= customers.available_at
 ),
 
 payment_features as (
     select
-        source_system,
-        payment_id,
-        order_id,
-        payment_method_id,
-        payment_status,
-        is_captured,
-        payment_date,
-        paid_at,
-        cast(
-            extract(hour from {{ to_local('paid_at', 'ship_to_time_zone') }}) as integer
-        ) as local_hour,
-        currency,
-        amount,
-        reporting_currency,
-        {{ converted('amount', 'rate') }} as reporting_amount,
-        card_token,
-        device_hash,
-        payer_email_hash,
-        gateway_risk_score,
+        payments.source_system,
+        payments.payment_id,
+        coalesce(payments.order_id, '-1') as order_id,
+        coalesce(payments.payment_method_id, '-1') as payment_method_id,
+        payments.payment_status,
+        payments.is_captured,
+        payments.payment_date,
+        payments.paid_at,
+        cast(extract(
+            hour from {{ to_local('payments.paid_at', 'payments.ship_to_time_zone') }}
+        ) as integer) as local_hour,
+        payments.currency,
+        payments.amount,
+        payments.reporting_currency,
+        {{ converted(
+            'payments.amount', effective_rate('payments.currency', 'payments.reporting_currency')
+        ) }} as reporting_amount,
+        payments.installments,
+        payments.card_token,
+        payments.device_hash,
+        payments.payer_email_hash,
+        payments.gateway_risk_score,
+        payments.issuer_country_code <> payments.ship_to_country_code as is_international,
+        payments.network_country_code <> payments.ship_to_country_code as is_network_abroad,
         case
-            when issuer_country_code is not null and ship_to_country_code not in ('-1', '-2')
-                then issuer_country_code <> ship_to_country_code
-        end as is_international,
-        case
-            when paid_at >= account_created_at
-                then {{ days_between('account_created_at', 'paid_at') }}
+            when payments.paid_at >= payments.account_created_at
+                then {{ days_between('payments.account_created_at', 'payments.paid_at') }}
         end as account_age_days,
-        known_at
-    from payments_in_context
+        {%- for count in [
+            'card_attempts_1h', 'card_attempts_1d', 'card_attempts', 'card_other_accounts',
+            'device_attempts_1d', 'device_attempts', 'device_other_accounts',
+            'email_attempts_1d', 'email_attempts', 'email_other_accounts',
+            'customer_declines_1d', 'customer_payments', 'customer_payments_on_device',
+            'linked_chargebacks',
+        ] %}
+        coalesce(links.{{ count }}, 0) as {{ count }},
+        {%- endfor %}
+        links.customer_mean_amount,
+        links.customer_days_since_payment,
+        payments.charged_back_at is not null as is_charged_back,
+        payments.charged_back_at,
+        payments.available_at
+    from payments_in_context as payments
+    left join links
+        on payments.source_system = links.source_system
+        and payments.payment_id = links.payment_id
+    {{ join_rates('payments.currency', 'payments.reporting_currency', 'payments.payment_date') }}
 )
 
 select * from payment_features
+where {{ is_wanted_day('payment_date') }}

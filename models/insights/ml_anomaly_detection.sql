@@ -23,7 +23,12 @@ judged_payments as (
         scores.z_reason,
         coalesce(scores.fired_rules, '') as fired_rules,
         coalesce(scores.points, 0) as points,
-        coalesce(scores.risk_level, 'NOT_SCORED') as risk_level
+        coalesce(scores.rule_level, 'NOT_SCORED') as rule_level,
+        scores.chargeback_probability,
+        coalesce(scores.risk_level, 'NOT_SCORED') as risk_level,
+        coalesce(scores.reason_codes, '') as reason_codes,
+        scores.review_score,
+        coalesce(scores.served_by, 'nobody') as served_by
     from payments
     left join scores
         on payments.source_system = scores.source_system

@@ -1,11 +1,11 @@
 -- The currency of lines and parcels is not that of their order.
 with mentions as (
-    {% for mention, currency in {
-        ref('int_order_lines_unioned'): 'cast(null as varchar)',
-        ref('int_payments_unioned'): 'currency',
-        ref('int_refunds_unioned'): 'currency',
-        ref('int_shipments_unioned'): 'cast(null as varchar)',
-    }.items() -%}
+    {% for mention, currency in [
+        (ref('int_order_lines_unioned'), 'cast(null as varchar)'),
+        (ref('int_payments_unioned'), 'currency'),
+        (ref('int_refunds_unioned'), 'currency'),
+        (ref('int_shipments_unioned'), 'cast(null as varchar)'),
+    ] -%}
     select
         source_system,
         order_id,

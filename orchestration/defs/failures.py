@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dagster import Failure
 
 from ingest.errors import StorehouseError
-from ml.payment_anomaly import UnknownRuleError
+from ml.errors import ModelError
 
 
 @contextmanager
@@ -14,5 +14,5 @@ def as_failures() -> Iterator[None]:
     """Fails the step with the message and remedy of an error for people; a retry would not help."""
     try:
         yield
-    except (StorehouseError, UnknownRuleError) as error:
+    except (StorehouseError, ModelError) as error:
         raise Failure(str(error), allow_retries=False) from error

@@ -11,7 +11,8 @@ from typing import Any
 import duckdb
 
 from ingest.home import Home
-from ml import payment_anomaly
+from ml.frame.scores import score_times
+from ml.models import MODELS
 from orchestration.lib.duckdb_errors import plain_errors
 
 _PASSED = {"success", "pass", "warn"}
@@ -113,8 +114,12 @@ def latest_loads(home: Home) -> list[Load]:
 
 def read_scores(home: Home) -> dict[str, Score]:
     """What is known of the predictions in the scores zone, by name of their model."""
-    read_at, written_at = payment_anomaly.score_times(home.scores / "payment_anomaly")
-    return {"payment_anomaly": Score(read_at, written_at, payment_anomaly.READS)}
+    return {
+        model.name: Score(
+            *score_times(home.scores / model.name), tuple(table.name for table in model.reads)
+        )
+        for model in MODELS
+    }
 
 
 def reasons_not_to_publish(

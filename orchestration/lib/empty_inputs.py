@@ -5,12 +5,16 @@ from __future__ import annotations
 from ingest.contracts import load_contracts
 from ingest.home import Home
 from ingest.landing import write_stubs
-from ml import payment_anomaly
+from ml.frame import audit
+from ml.frame.scores import write_stub
+from ml.models import MODELS
 from orchestration.lib import run_files
 
 
 def write_empty_inputs(home: Home) -> None:
     """Writes the stub of every entity, score and run history that has no file."""
     write_stubs(home, load_contracts())
-    payment_anomaly.write_stub(home.scores / "payment_anomaly")
+    for model in MODELS:
+        write_stub(home.scores / model.name, model.scores, model.key)
+    audit.write_stub(home.models)
     run_files.write_stubs(home)

@@ -29,7 +29,6 @@ MOST_REASONS = 12
 _STAGES = {
     "land": "land",
     "warehouse": "build",
-    "scores__payment_anomaly": "score",
     "insights": "insights",
     "published__storehouse": "publish",
 }
@@ -47,6 +46,11 @@ _QUARANTINE = """
 _FINDINGS = """
     select source_system, finding, detail, row_count, net_amount, currency
     from ops.findings order by all
+"""
+_MODELS = """
+    select model, served_by, coalesce('v' || version, ''), reason from ops.model_decisions
+    qualify row_number() over (partition by model order by decided_at desc) = 1
+    order by model
 """
 _CONSERVATION = """
     select
@@ -84,7 +88,7 @@ def print_run(console: Console, home: Home, outcome: RunOutcome) -> None:
     console.print()
     console.print(_durations(outcome), style="dim", markup=False)
     for failure in outcome.failures:
-        stage = _STAGES.get(failure.step, failure.step)
+        stage = _stage(failure.step)
         console.print(Text(f"{stage} failed: ", "bold red") + Text(failure.message))
     if outcome.success:
         _print_published(console, home)
@@ -191,6 +195,10 @@ def _print_contents(
     if "ops.findings" in present and (found := connection.execute(_FINDINGS).fetchall()):
         heads = ("source", "finding", "detail", "rows", "net", "currency")
         _print_table(console, "Outside the totals", heads, found)
+    if "ops.model_decisions" in present and (said := connection.execute(_MODELS).fetchall()):
+        _print_table(
+            console, "Models", ("model", "served by", "latest", "what the gate said"), said
+        )
     console.print()
     if "ops.conservation" in present:
         console.print(_where_rows_went(connection), markup=False)
@@ -299,11 +307,19 @@ def _print_block(console: Console, title: str, table: Table) -> None:
 
 
 def _durations(outcome: RunOutcome) -> str:
-    steps = ", ".join(
-        f"{_STAGES.get(step, step)} {seconds:.1f}" for step, seconds in outcome.step_seconds.items()
-    )
+    by_stage: dict[str, float] = {}
+    for step, seconds in outcome.step_seconds.items():
+        by_stage[_stage(step)] = by_stage.get(_stage(step), 0.0) + seconds
+    steps = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in by_stage.items())
     loads = f"{outcome.new_loads:,} new load{'' if outcome.new_loads == 1 else 's'}"
     return f"{loads}; {outcome.seconds:.1f} s in all{f': {steps}' if steps else ''}."
+
+
+def _stage(step: str) -> str:
+    """The stage that people know a step of the graph by; all models train, and score, in one."""
+    if step.startswith("train_"):
+        return "train"
+    return "score" if step.startswith("scores__") else _STAGES.get(step, step)
 
 
 def _size(zone: Path) -> str:

@@ -153,6 +153,9 @@ class Renderer:
         def relation(*names: str) -> SimpleNamespace:
             return _Relation(schema=names[0], identifier=names[-1])
 
+        def variable(name: str, *fallback: Any) -> Any:
+            return self._variables.get(name, *fallback) if fallback else self._variables[name]
+
         def give_back(value: Any) -> None:
             raise _Returned(value)
 
@@ -163,7 +166,7 @@ class Renderer:
             "ref": relation,
             "source": relation,
             "config": lambda **settings: "",
-            "var": self._variables.__getitem__,
+            "var": variable,
             "return": give_back,
             "execute": True,
             "graph": {"sources": self._manifest["sources"]},

@@ -25,14 +25,14 @@ MAY_READ = {
     "intermediate": {"base", "staging", "intermediate", "seeds"},
     "snapshots": {"staging", "intermediate"},
     "marts": {"intermediate", "snapshots", "marts", "seeds"},
-    "features": {"marts", "features", "seeds"},
+    "features": {"intermediate", "marts", "features", "seeds"},
     "metrics": {"marts", "metrics"},
     "insights": {"marts", "features", "insights", "seeds"},
     "ops": {"base", "staging", "quarantine", "intermediate", "snapshots", "marts", "features"}
     | {"metrics", "insights", "ops", "seeds"},
 }
 # All others: staging, base.
-MAY_READ_SOURCES = {"scores": "insights", "bookkeeping": "ops", "runs": "ops"}
+MAY_READ_SOURCES = {"scores": "insights", "bookkeeping": "ops", "runs": "ops", "models": "ops"}
 PUBLIC_LAYERS = {"marts", "features", "insights", "metrics"}
 
 # A package may import itself, what is listed, and what is not of this project.

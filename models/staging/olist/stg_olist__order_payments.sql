@@ -17,7 +17,8 @@ renamed as (
         _load_id,
         _row_number,
         _extracted_at,
-        _known_at as known_at
+        _known_at as known_at,
+        _available_at as available_at
     from accepted
 )
 

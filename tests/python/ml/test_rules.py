@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from payments import NOON, SCHEMA, frame, minutes
 
-from ml.payment_anomaly import Rule, UnknownRuleError, apply_rules
+from ml.payment_anomaly.rules import Rule, UnknownRuleError, apply_rules
 
 SEEDS = Path(__file__).resolve().parents[3] / "seeds"
 LEVELS = {"LOW": 0, "MEDIUM": 20, "HIGH": 45, "CRITICAL": 70}
@@ -218,7 +218,7 @@ def test_points_add_up_and_names_come_in_the_order_of_the_seed() -> None:
     (found,) = apply_rules(frame([row]), rules, LEVELS).to_dicts()
     assert found["fired_rules"] == "international,off_hours,high_risk_score"
     assert found["points"] == 15 + 10 + 30
-    assert found["risk_level"] == "HIGH"
+    assert found["rule_level"] == "HIGH"
 
 
 @pytest.mark.parametrize(
@@ -238,18 +238,18 @@ def test_levels_begin_at_their_cut_offs(points: int, level: str) -> None:
     rule = replace(RULES["international"], points=points)
     shuffled = dict(random.Random(points).sample(sorted(LEVELS.items()), len(LEVELS)))
     (found,) = apply_rules(frame([{"is_international": True}]), [rule], shuffled).to_dicts()
-    assert (found["points"], found["risk_level"]) == (points, level)
+    assert (found["points"], found["rule_level"]) == (points, level)
 
 
 def test_without_rules_nothing_fires() -> None:
     (found,) = apply_rules(frame([{"local_hour": 3}]), [], LEVELS).to_dicts()
-    assert (found["fired_rules"], found["points"], found["risk_level"]) == ("", 0, "LOW")
+    assert (found["fired_rules"], found["points"], found["rule_level"]) == ("", 0, "LOW")
 
 
 def test_no_payments_are_no_rows() -> None:
     found = apply_rules(frame([{}]).clear(), list(RULES.values()), LEVELS)
     assert found.height == 0
-    assert {"fired_rules", "points", "risk_level"} <= set(found.columns)
+    assert {"fired_rules", "points", "rule_level"} <= set(found.columns)
 
 
 def test_risk_levels_must_start_at_nothing() -> None:
@@ -318,7 +318,7 @@ def by_payment(rows: list[dict[str, Any]]) -> dict[str, tuple[str, int, str]]:
     found = apply_rules(frame(rows), list(RULES.values()), LEVELS)
     assert found["payment_id"].to_list() == [row["payment_id"] for row in rows]
     return {
-        row["payment_id"]: (row["fired_rules"], row["points"], row["risk_level"])
+        row["payment_id"]: (row["fired_rules"], row["points"], row["rule_level"])
         for row in found.to_dicts()
     }
 

@@ -14,8 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from payments import DAY, before, frame
 
-from ml.payment_anomaly import add_z_scores
-from ml.payment_anomaly.zscore import LEAST_BASELINE
+from ml.payment_anomaly.zscore import LEAST_BASELINE, add_z_scores
 
 
 def oracle(rows: list[dict[str, Any]]) -> list[tuple[float | None, str | None, int | None, Any]]:

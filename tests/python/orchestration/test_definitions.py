@@ -69,7 +69,14 @@ def test_every_step_that_touches_the_warehouse_waits_in_one_pool(
     assert {
         name: step.pool for name, step in steps.items() if hasattr(step, "pool")
     } == dict.fromkeys(
-        ("land", "warehouse", "insights", "scores__payment_anomaly", "published__storehouse"),
+        (
+            "land",
+            "warehouse",
+            "train_payment_anomaly",
+            "scores__payment_anomaly",
+            "insights",
+            "published__storehouse",
+        ),
         "warehouse",
     )
 

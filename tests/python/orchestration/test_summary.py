@@ -16,7 +16,7 @@ from ingest.home import Home
 from orchestration.lib.run import Refusal, RunOutcome, StepFailure
 from orchestration.lib.summary import print_run, print_status
 
-SECONDS = {"land": 1.25, "warehouse": 20.0, "scores__payment_anomaly": 0.5}
+SECONDS = {"land": 1.25, "warehouse": 19.0, "train_a": 0.25, "train_b": 0.75, "scores__a": 0.5}
 
 
 def outcome(failures: Sequence[StepFailure] = (), refusals: Sequence[Refusal] = ()) -> RunOutcome:
@@ -35,7 +35,7 @@ def printed(home: Home, what: RunOutcome, width: int = 100) -> list[str]:
 @pytest.mark.parametrize("width", [80, 120])
 def test_tables_fit_the_terminal_and_lose_nothing(demo_home: Home, width: int) -> None:
     lines = printed(demo_home, outcome(), width)
-    titles = ["Loads", "Tables and their rows", "Quarantine"]
+    titles = ["Loads", "Tables and their rows", "Quarantine", "Models"]
     assert [line for line in lines if line in titles] == titles
     blocks = lines[: lines.index(next(line for line in lines if " rows landed = " in line))]
     assert max(map(len, blocks)) <= width
@@ -46,7 +46,7 @@ def test_tables_fit_the_terminal_and_lose_nothing(demo_home: Home, width: int) -
         ).fetchall()
     for (name,) in names:
         assert f" {name} " in text
-    assert "1 new load; 21.8 s in all: land 1.2, build 20.0, score 0.5." in text
+    assert "1 new load; 21.8 s in all: land 1.2, build 19.0, train 1.0, score 0.5." in text
     assert str(demo_home.published_file) in lines[-1]
 
 

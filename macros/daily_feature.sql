@@ -1,0 +1,21 @@
+{#- The configuration of a feature table that is built whole, unless `--vars '{feature_days: {first:
+    2025-12-01, before: 2025-12-08}}'` names days: then only these are replaced. -#}
+{% macro daily_feature(date_column) %}
+    {{ return({
+        'materialized': 'incremental',
+        'incremental_strategy': 'delete+insert',
+        'unique_key': date_column,
+        'on_schema_change': 'fail',
+        'full_refresh': var('feature_days', none) is none,
+    }) }}
+{% endmacro %}
+
+{#- Whether a row is of the days that are built now. -#}
+{% macro is_wanted_day(date_column) -%}
+    {%- set days = var('feature_days', none) -%}
+    {%- if days -%}
+        {{ date_column }} >= date '{{ days.first }}' and {{ date_column }} < date '{{ days.before }}'
+    {%- else -%}
+        true
+    {%- endif -%}
+{%- endmacro %}

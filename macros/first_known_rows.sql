@@ -1,0 +1,28 @@
+{#- The row by which each key of a staging relation was first known; ties by operation and content,
+    never by load. -#}
+{% macro first_known_rows(relation, key, has_operations=true) -%}
+    select * from (
+        select
+            *,
+            row_number() over (
+                partition by {{ key | join(', ') }}
+                order by
+                    available_at nulls last,
+                    {% if has_operations -%}
+                    updated_at,
+                    case op when 'I' then 0 when 'U' then 1 else 2 end,
+                    {% endif -%}
+                    _content_hash
+            ) as known_rank
+        from {{ relation }}
+    ) as ranked
+    where known_rank = 1
+{%- endmacro %}
+
+{#- When the features of a business date are taken: what was known then, and no later. -#}
+{% macro reported_at(business_date, source_system) -%}
+    {{ to_utc(
+        'cast(' ~ business_date ~ ' + interval ' ~ (var('report_days') + 1) ~ ' day as timestamp)',
+        setting_of(source_system, 'time_zone', 'UTC'),
+    ) }}
+{%- endmacro %}

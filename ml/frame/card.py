@@ -1,0 +1,60 @@
+"""The model card: what a version was made of and how it did, as one HTML page with its pictures."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader
+
+from ml.frame.gate import Decision
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+CARD, METRICS, RECORD = "card.html", "metrics.json", "gate.json"
+
+
+@dataclass(frozen=True)
+class Card:
+    """All that the page tells; `compared` are the metrics of who was judged on the same rows."""
+
+    model: str
+    trained_as: str
+    description: str
+    as_of: str
+    trained_before: Mapping[str, str]
+    judged: Mapping[str, str]
+    data_hash: str
+    code_version: str
+    seed: int
+    features: tuple[str, ...]
+    params: Mapping[str, Any]
+    metrics: Mapping[str, float]
+    compared: Mapping[str, Mapping[str, float]]
+    seconds: Mapping[str, float]
+
+
+def write_card(folder: Path, card: Card, decision: Decision, plots: Mapping[str, Figure]) -> None:
+    """Writes the page, its pictures as PNG, the metrics and the record of the gate as JSON."""
+    pictures = {}
+    for title, figure in plots.items():
+        file = folder / f"{title.lower().replace(' ', '_')}.png"
+        figure.savefig(file, dpi=110)
+        pictures[title] = base64.b64encode(file.read_bytes()).decode()
+    page = Environment(loader=PackageLoader("ml.frame", "."), autoescape=True).get_template(
+        "card.html.jinja"
+    )
+    html = page.render(card=card, decision=decision, pictures=pictures)
+    (folder / CARD).write_text(html, encoding="utf-8")
+    _write_json(folder / METRICS, {"metrics": card.metrics, "compared": card.compared})
+    record = {**asdict(decision), "reason": decision.reason, "card": asdict(card)}
+    _write_json(folder / RECORD, record)
+
+
+def _write_json(file: Path, content: Mapping[str, Any]) -> None:
+    file.write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")

@@ -1,0 +1,217 @@
+"""The gate: a pure function that lets a candidate serve, or says why not.
+
+Non-inferiority by paired bootstrap: Efron and Tibshirani, An Introduction to the Bootstrap (1993),
+chapter 16; both models are judged on the same units, and units are drawn together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a model did on the judged rows.
+
+    `losses`: one row per unit that is drawn as a whole (a series, a payment, an episode) with unit
+    (String), segment (String), loss (Float64, lower is better, additive) and weight (Float64): the
+    loss of a set of units is sum(loss) / sum(weight).
+    """
+
+    metrics: Mapping[str, float]
+    losses: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """All that the gate looks at; `leaks` are features that a leak test found to know the future.
+
+    `score_seconds` is how long scoring took, `size_bytes` what the artefacts take on disk.
+    """
+
+    judgement: Judgement
+    contract: Mapping[str, str]
+    leaks: Sequence[str]
+    score_seconds: float
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class GateRules:
+    """What a candidate must keep; shares are relative to the loss of who serves now.
+
+    `floors` are least values of metrics, `ceilings` most values. Of `guarded_units` or more units,
+    a segment may be worse than the incumbent by `segment_tolerance` at most.
+    """
+
+    floors: Mapping[str, float] = field(default_factory=dict)
+    ceilings: Mapping[str, float] = field(default_factory=dict)
+    tolerance: float = 0.01
+    segment_tolerance: float = 0.10
+    guarded_units: int = 30
+    least_units: int = 20
+    confidence: float = 0.95
+    resamples: int = 1_000
+    most_seconds: float = 300.0
+    most_bytes: int = 200_000_000
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question of the gate and its answer."""
+
+    name: str
+    passed: bool
+    detail: str
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether the candidate may serve, and every check behind it."""
+
+    passed: bool
+    checks: tuple[Check, ...]
+
+    @property
+    def reason(self) -> str:
+        """The failed checks in one line, or that all passed."""
+        failed = [f"{check.name}: {check.detail}" for check in self.checks if not check.passed]
+        return "; ".join(failed) or "all checks passed"
+
+
+def decide(
+    candidate: Candidate,
+    baseline: Judgement,
+    champion: Judgement | None,
+    contract: Mapping[str, str],
+    rules: GateRules,
+    seed: int,
+) -> Decision:
+    """Judges a candidate against the baseline, which it must beat, and against the champion.
+
+    All are judged on the same units; `champion` is None while the baseline serves, `contract` is
+    what the code expects today. The same input gives the same decision.
+    """
+    incumbents = {"baseline": baseline} | ({"champion": champion} if champion else {})
+    checks = [_contract_check(candidate.contract, contract), _leak_check(candidate.leaks)]
+    metrics = candidate.judgement.metrics
+    for name, limit in rules.floors.items():
+        checks.append(_limit_check(name, metrics.get(name), limit, is_floor=True))
+    for name, limit in rules.ceilings.items():
+        checks.append(_limit_check(name, metrics.get(name), limit, is_floor=False))
+    for name, judgement in incumbents.items():
+        pairs = _paired(candidate.judgement.losses, judgement.losses)
+        checks.append(_comparison_check(name, pairs, rules, seed))
+        checks.append(_segment_check(name, pairs, rules))
+    checks.append(
+        Check(
+            "latency",
+            candidate.score_seconds <= rules.most_seconds,
+            f"scoring took {candidate.score_seconds:.1f} s, at most {rules.most_seconds:.0f}",
+        )
+    )
+    checks.append(
+        Check(
+            "size",
+            candidate.size_bytes <= rules.most_bytes,
+            f"{candidate.size_bytes:,} bytes, at most {rules.most_bytes:,}",
+        )
+    )
+    return Decision(all(check.passed for check in checks), tuple(checks))
+
+
+def loss_ratio_bound(
+    candidate: Floats, incumbent: Floats, confidence: float, resamples: int, seed: int
+) -> float:
+    """Upper confidence bound of sum(candidate) / sum(incumbent) over units drawn together.
+
+    Both are losses by unit, shape (units,), in the same order. Units are drawn with replacement by
+    Poisson weights, which for many units is the same and needs no array of positions.
+    """
+    rng = np.random.default_rng(seed)
+    ratios = np.empty(resamples)
+    for i in range(resamples):
+        weight = rng.poisson(1.0, candidate.size)
+        below = float(weight @ incumbent)
+        above = float(weight @ candidate)
+        ratios[i] = above / below if below > 0 else (1.0 if above == 0 else np.inf)
+    return float(np.quantile(ratios, confidence))
+
+
+def _contract_check(found: Mapping[str, str], expected: Mapping[str, str]) -> Check:
+    differing = sorted(
+        name for name in {*found, *expected} if found.get(name) != expected.get(name)
+    )
+    detail = f"differs in {', '.join(differing[:5])}" if differing else "unchanged"
+    return Check("contract", not differing, detail)
+
+
+def _leak_check(leaks: Sequence[str]) -> Check:
+    detail = f"knows the future: {', '.join(leaks[:5])}" if leaks else "nothing known later is used"
+    return Check("leaks", not leaks, detail)
+
+
+def _limit_check(name: str, value: float | None, limit: float, *, is_floor: bool) -> Check:
+    word = "at least" if is_floor else "at most"
+    if value is None or not np.isfinite(value):
+        return Check(f"limit of {name}", False, f"could not be computed, {word} {limit:g}")
+    passed = value >= limit if is_floor else value <= limit
+    return Check(f"limit of {name}", bool(passed), f"{value:.4g}, {word} {limit:g}")
+
+
+def _paired(candidate: pl.DataFrame, incumbent: pl.DataFrame) -> pl.DataFrame:
+    return candidate.join(
+        incumbent.select("unit", "segment", pl.col("loss").alias("before")),
+        on=["unit", "segment"],
+        how="full",
+        coalesce=True,
+    )
+
+
+def _comparison_check(name: str, pairs: pl.DataFrame, rules: GateRules, seed: int) -> Check:
+    title = f"against {name}"
+    if pairs["loss"].null_count() or pairs["before"].null_count():
+        return Check(title, False, "it was not judged on the same units")
+    if not np.isfinite(float(pairs["loss"].sum())):
+        return Check(title, False, "its loss is not a number")
+    if pairs.height < rules.least_units:
+        return Check(title, False, f"{pairs.height} units, at least {rules.least_units}")
+    bound = loss_ratio_bound(
+        pairs["loss"].to_numpy(),
+        pairs["before"].to_numpy(),
+        rules.confidence,
+        rules.resamples,
+        seed,
+    )
+    before = float(pairs["before"].sum())
+    ratio = float(pairs["loss"].sum()) / before if before > 0 else float("inf")
+    limit = 1 + rules.tolerance
+    return Check(
+        title,
+        bound <= limit and (name != "baseline" or ratio < 1),
+        f"loss x {ratio:.3f}, with {rules.confidence:.0%} confidence at most x {bound:.3f}, "
+        f"limit x {limit:.3f}",
+    )
+
+
+def _segment_check(name: str, pairs: pl.DataFrame, rules: GateRules) -> Check:
+    by_segment = (
+        pairs.group_by("segment")
+        .agg(pl.len(), pl.col("loss").sum(), pl.col("before").sum())
+        .filter(pl.col("len") >= rules.guarded_units)
+        .with_columns((pl.col("loss") / pl.col("before")).alias("ratio"))
+        .sort("ratio", descending=True, nulls_last=True)
+    )
+    worse = by_segment.filter(pl.col("ratio") > 1 + rules.segment_tolerance)
+    listed = ", ".join(
+        f"{segment} x {ratio:.3f}" for segment, ratio in worse.select("segment", "ratio").rows()
+    )
+    detail = f"worse in {listed}" if listed else f"{by_segment.height} segments, none worse"
+    return Check(f"segments against {name}", worse.is_empty(), detail)

@@ -1,0 +1,176 @@
+"""Do features know the future? They are built again from what was known at a snapshot.
+
+Of every relation a feature table is made of, the rows that became known after the snapshot are
+taken away, and what became known of a row later is forgotten; the feature table is built of what is
+left, and must show the same rows as before, byte for byte, for all it says was known by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+KNOWN = ("available_at", "known_at")
+_SUFFIX = "_available_at"
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A relation of the warehouse: its quoted name, the SQL it is made by, and its parents.
+
+    `sql` is None where rows are given, as in a seed.
+    """
+
+    name: str
+    sql: str | None
+    parents: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Leak:
+    """A column whose value a rebuild did not give again, and in how many rows."""
+
+    table: str
+    column: str
+    rows: int
+
+    def __str__(self) -> str:
+        return f"{self.table}.{self.column}"
+
+
+def find_leaks(
+    warehouse_file: Path,
+    table: str,
+    relations: Mapping[str, Relation],
+    key: Sequence[str],
+    labels: Sequence[str],
+    snapshots: Sequence[datetime],
+) -> list[Leak]:
+    """The columns of a feature table (`schema.name`) that know more than they could have known.
+
+    `relations` holds the table and its ancestors by `schema.name`; `labels` are columns that may
+    know the future; a snapshot is UTC. A row that is missing in the rebuild is a leak of every
+    column of the key. Raises duckdb.Error when the file cannot be read.
+    """
+    found: dict[str, int] = {}
+    for snapshot in snapshots:
+        with duckdb.connect() as connection:
+            connection.execute("set timezone = 'UTC'")
+            connection.execute(
+                f"attach '{warehouse_file}' as {_catalog(relations[table])} (read_only)"
+            )
+            connection.execute("attach ':memory:' as audit")
+            columns = _columns(connection, relations[table].name)
+            rebuilt = _rebuild(connection, table, relations, snapshot, set())
+            kept = [name for name in columns if name not in labels]
+            counts = _differences(connection, relations[table].name, rebuilt, kept, key, snapshot)
+        for name, rows in counts.items():
+            found[name] = max(found.get(name, 0), rows)
+    return [Leak(table, name, rows) for name, rows in sorted(found.items())]
+
+
+def snapshots_of(warehouse_file: Path, table: str) -> list[datetime]:
+    """Two instants to look from, with enough known before them and enough learned after."""
+    with duckdb.connect(str(warehouse_file), read_only=True) as connection:
+        found = connection.execute(
+            f"select quantile_disc(available_at, [0.3, 0.6]) from {table}"
+        ).fetchall()[0][0]
+    return sorted(set(found or []))
+
+
+def _rebuild(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    relations: Mapping[str, Relation],
+    snapshot: datetime,
+    built: set[str],
+) -> str:
+    """Builds a relation as it would have been; returns its name in the scratch catalog."""
+    relation = relations[table]
+    sql = relation.sql or ""
+    for parent in relation.parents:
+        if parent not in built:
+            _build_parent(connection, parent, relations, snapshot, built)
+        sql = sql.replace(relations[parent].name, _scratch(parent))
+    return _create(connection, table, sql)
+
+
+def _build_parent(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    relations: Mapping[str, Relation],
+    snapshot: datetime,
+    built: set[str],
+) -> None:
+    relation = relations[table]
+    columns = _columns(connection, relation.name)
+    known = next((name for name in KNOWN if name in columns), None)
+    if known is not None:
+        _create(connection, table, _as_known(relation.name, columns, known, snapshot))
+    elif relation.sql is None:
+        _create(connection, table, f"select * from {relation.name}")
+    else:
+        _rebuild(connection, table, relations, snapshot, built)
+    built.add(table)
+
+
+def _as_known(name: str, columns: Sequence[str], known: str, snapshot: datetime) -> str:
+    """Rows known by the snapshot; of what became known of them later, nothing."""
+    later = {column.removesuffix(_SUFFIX) for column in columns if column.endswith(_SUFFIX)}
+    expressions = []
+    for column in columns:
+        stem = column.removesuffix(_SUFFIX).removesuffix("_at")
+        if stem in later:
+            guard = f"\"{stem}{_SUFFIX}\" <= timestamp '{snapshot}'"
+            expressions.append(f'case when {guard} then "{column}" end as "{column}"')
+        else:
+            expressions.append(f'"{column}"')
+    return (
+        f"select {', '.join(expressions)} from {name} "
+        f'where "{known}" <= timestamp \'{snapshot}\' or "{known}" is null'
+    )
+
+
+def _differences(
+    connection: duckdb.DuckDBPyConnection,
+    actual: str,
+    rebuilt: str,
+    columns: Sequence[str],
+    key: Sequence[str],
+    snapshot: datetime,
+) -> dict[str, int]:
+    joined = " and ".join(f'actual."{name}" = rebuilt."{name}"' for name in key)
+    counts = ", ".join(
+        f'count(*) filter (where actual."{name}" is distinct from rebuilt."{name}")'
+        for name in columns
+    )
+    row = connection.execute(
+        f"select {counts} from {actual} as actual left join {rebuilt} as rebuilt on {joined} "
+        "where actual.available_at <= ?",
+        [snapshot],
+    ).fetchall()[0]
+    return {name: count for name, count in zip(columns, row, strict=True) if count}
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, name: str) -> list[str]:
+    return [row[0] for row in connection.execute(f"describe {name}").fetchall()]
+
+
+def _create(connection: duckdb.DuckDBPyConnection, table: str, sql: str) -> str:
+    name = _scratch(table)
+    connection.execute(f'create schema if not exists audit."{table.partition(".")[0]}"')
+    connection.execute(f"create or replace table {name} as {sql}")
+    return name
+
+
+def _scratch(table: str) -> str:
+    schema, _, name = table.partition(".")
+    return f'audit."{schema}"."{name}"'
+
+
+def _catalog(relation: Relation) -> str:
+    return relation.name.partition(".")[0]

@@ -1,0 +1,171 @@
+"""What a model is: the tables it reads, how it trains, scores and is judged."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+import polars as pl
+
+from ml.errors import ModelError
+from ml.frame.gate import GateRules, Judgement
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class TooLittleDataError(ModelError):
+    """There are too few matured rows to train and to judge; the baseline serves."""
+
+
+Params = Mapping[str, float | int | str]
+F = TypeVar("F")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A relation of the warehouse and the columns a model reads of it.
+
+    Rows are read in the order of `key`, so that the same rows are the same input. `features` are
+    the columns a trained model learns from; the leak tests are about them.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    key: tuple[str, ...]
+    features: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Data:
+    """The rows of all tables of a model as one reading saw them; `read_at` is UTC."""
+
+    frames: Mapping[str, pl.DataFrame]
+    content_hash: str
+    read_at: datetime
+
+    def __getitem__(self, table: str) -> pl.DataFrame:
+        return self.frames[table]
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The most recent matured rows, which decide about a candidate and are never trained on.
+
+    Business dates, half-open: by source the first and the last + 1 judged date, and the date that
+    training rows lie before (the purge gap is between the two). `as_of` is the latest date of all.
+    """
+
+    train_before: Mapping[str, date]
+    judged_from: Mapping[str, date]
+    judged_before: Mapping[str, date]
+    as_of: date
+
+    def training(self, rows: pl.DataFrame, dated_by: str) -> pl.DataFrame:
+        """The rows, with source_system and a date, that may be learned from."""
+        return rows.filter(pl.col(dated_by) < _day(self.train_before))
+
+    def judged(self, rows: pl.DataFrame, dated_by: str) -> pl.DataFrame:
+        """The rows that decide."""
+        after = pl.col(dated_by) >= _day(self.judged_from)
+        return rows.filter(after & (pl.col(dated_by) < _day(self.judged_before)))
+
+
+@dataclass(frozen=True)
+class Served:
+    """Who predicts, as it stands in `served_by`: `lightgbm v3`, or the name of the baseline."""
+
+    name: str
+    version: int | None = None
+
+    def __str__(self) -> str:
+        return self.name if self.version is None else f"{self.name} v{self.version}"
+
+
+class Model(ABC, Generic[F]):
+    """One model; `F` is what training makes of it and what scoring takes.
+
+    `scores` is the contract of the Parquet it writes (one row per `key`), without `served_by`,
+    which the frame adds; `dated_by` names its business date, by which scores can be computed again
+    for a range of days. `as_of_sql` gives the latest business date there is, which tells how old a
+    version is.
+    """
+
+    name: ClassVar[str]
+    description: ClassVar[str]
+    reads: ClassVar[tuple[Table, ...]]
+    scores: ClassVar[Mapping[str, Any]]
+    key: ClassVar[tuple[str, ...]]
+    dated_by: ClassVar[str]
+    as_of_sql: ClassVar[str]
+    rules: ClassVar[GateRules]
+    trained_as: ClassVar[str]
+    retrain_days: ClassVar[int] = 7
+    seed: ClassVar[int] = 20_251_231
+
+    @abstractmethod
+    def baseline(self) -> F:
+        """What serves while the gate lets nothing else; needs no training."""
+
+    @property
+    @abstractmethod
+    def baseline_name(self) -> str:
+        """The name of the baseline in `served_by`."""
+
+    @abstractmethod
+    def slice(self, data: Data) -> Slice:
+        """The rows that decide; raises TooLittleDataError when there are too few to train."""
+
+    @abstractmethod
+    def tune(self, data: Data, judged: Slice, trials: int) -> Params:
+        """Parameters found in at most `trials` trials on rows before `judged.train_before`."""
+
+    @abstractmethod
+    def fit(self, data: Data, judged: Slice, params: Params) -> F:
+        """Learns from the rows before `judged.train_before`, and from nothing else."""
+
+    @abstractmethod
+    def judge(self, fitted: F, data: Data, judged: Slice) -> Judgement:
+        """How well it predicts the judged rows."""
+
+    @abstractmethod
+    def score(self, fitted: F, data: Data) -> pl.DataFrame:
+        """Predictions with the columns of `scores`; fits nothing."""
+
+    @abstractmethod
+    def save(self, fitted: F, folder: Path) -> None:
+        """Writes native LightGBM text, skops or JSON into an existing empty folder."""
+
+    @abstractmethod
+    def load(self, folder: Path) -> F:
+        """Reads what `save` wrote."""
+
+    def plots(self, fitted: F, data: Data, judged: Slice) -> Mapping[str, Figure]:
+        """Pictures for the model card, by title."""
+        return {}
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """`table.column` of everything a trained model learns from."""
+        return tuple(f"{table.name}.{name}" for table in self.reads for name in table.features)
+
+    @property
+    def contract(self) -> dict[str, str]:
+        """What goes in and comes out, by column: a model of another contract is not served."""
+        columns = {f"in {name}": "feature" for name in self.features}
+        return columns | {f"out {name}": str(kind) for name, kind in self.scores.items()}
+
+    @property
+    def contract_hash(self) -> str:
+        """The contract in 16 hex digits."""
+        return hashlib.sha256(json.dumps(self.contract).encode()).hexdigest()[:16]
+
+
+def _day(by_source: Mapping[str, date]) -> pl.Expr:
+    return pl.col("source_system").replace_strict(by_source, default=None, return_dtype=pl.Date)

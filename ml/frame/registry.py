@@ -1,0 +1,227 @@
+"""Versions of models in MLflow: runs, the registry, and the alias of the one that serves.
+
+Artefacts lie in `<models>/<model>/<version>/`. With a tracking server of one's own
+(`MLFLOW_TRACKING_URI`) they are sent there as well, and fetched from there where they are missing.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ml.errors import ModelError
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read while mlflow is imported
+
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+CHAMPION = "champion"
+URI_VARIABLE = "MLFLOW_TRACKING_URI"
+_PREFIX = "storehouse."
+
+
+@dataclass(frozen=True)
+class Version:
+    """A registered version: metrics on its own slice, and tags such as as_of, data and code."""
+
+    model: str
+    number: int
+    created_at: datetime
+    is_champion: bool
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str]
+
+
+class Registry:
+    """The models under one folder, and the MLflow store that knows them."""
+
+    def __init__(self, models: Path) -> None:
+        """Opens or makes the store: sqlite in `models`, unless MLFLOW_TRACKING_URI names one."""
+        self.models = models
+        models.mkdir(parents=True, exist_ok=True)
+        local = f"sqlite:///{models / 'mlflow.db'}"
+        self._uri = os.environ.get(URI_VARIABLE, local)
+        self._is_local = self._uri == local
+        with _plain("opened"), _quiet():
+            self._client = MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
+
+    def register(
+        self,
+        model: str,
+        artefacts: Path,
+        params: Mapping[str, Any],
+        metrics: Mapping[str, float],
+        tags: Mapping[str, str],
+    ) -> int:
+        """Moves the folder `artefacts` into the store as a new version and returns its number."""
+        with _plain("written"), _quiet():
+            run_id = self._client.create_run(self._experiment(model), run_name=model).info.run_id
+            for name, value in params.items():
+                self._client.log_param(run_id, name, value)
+            for name, value in metrics.items():
+                self._client.log_metric(run_id, name, value)
+            if not self._is_local:
+                self._client.log_artifacts(run_id, str(artefacts), "model")
+            self._client.set_terminated(run_id)
+            version = self._client.create_model_version(
+                model,
+                source=f"runs:/{run_id}/model",
+                run_id=run_id,
+                tags={f"{_PREFIX}{name}": value for name, value in tags.items()},
+            )
+        number = int(version.version)
+        folder = self.folder(model, number)
+        if folder.exists():  # of an MLflow store that is gone
+            folder.rename(folder.with_name(f"{number}.before-{run_id}"))
+        folder.parent.mkdir(exist_ok=True)
+        artefacts.rename(folder)
+        return number
+
+    def folder(self, model: str, number: int) -> Path:
+        """Where the artefacts of a version lie."""
+        return self.models / model / str(number)
+
+    def artefacts(self, model: str, number: int) -> Path:
+        """The folder of a version with its files in it; raises ModelError when they are gone."""
+        folder = self.folder(model, number)
+        if not folder.exists() and not self._is_local:
+            version = self._client.get_model_version(model, str(number))
+            with _plain("read"), _quiet():
+                found = self._client.download_artifacts(str(version.run_id), "model")
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copytree(found, folder)
+        if not folder.exists():
+            raise ModelError(
+                f"The artefacts of {model} v{number} are not in {folder}.",
+                f"Bring the folder back, or `storehouse models rollback {model}`.",
+            )
+        return folder
+
+    def versions(self, model: str) -> list[Version]:
+        """All versions of a model, oldest first."""
+        with _plain("read"), _quiet():
+            try:
+                champion = self._champion_number(model)
+                found = self._client.search_model_versions(f"name = '{model}'")
+                result = [self._version(entry, champion) for entry in found]
+            except MlflowException as error:
+                if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                    return []
+                raise
+        return sorted(result, key=lambda version: version.number)
+
+    def champion(self, model: str) -> int | None:
+        """The number of the version that serves; None while the baseline does."""
+        with _plain("read"), _quiet():
+            return self._champion_number(model)
+
+    def promote(self, model: str, number: int) -> None:
+        """Lets a version serve; raises ModelError when there is no such version."""
+        if number not in {version.number for version in self.versions(model)}:
+            raise ModelError(
+                f"There is no {model} v{number}.", "`storehouse models list` shows what there is."
+            )
+        with _plain("written"), _quiet():
+            self._client.set_registered_model_alias(model, CHAMPION, str(number))
+            served = json.dumps([*self._served(model), number])
+            self._client.set_registered_model_tag(model, f"{_PREFIX}served", served)
+
+    def rollback(self, model: str) -> int | None:
+        """Lets the version serve that did before; None when that was the baseline.
+
+        Raises ModelError when the baseline serves already.
+        """
+        served = self._served(model)
+        if not served:
+            raise ModelError(
+                f"Of {model} no version serves: the baseline does.", "There is nothing to undo."
+            )
+        before = served[:-1]
+        with _plain("written"), _quiet():
+            if before:
+                self._client.set_registered_model_alias(model, CHAMPION, str(before[-1]))
+            else:
+                self._client.delete_registered_model_alias(model, CHAMPION)
+            self._client.set_registered_model_tag(model, f"{_PREFIX}served", json.dumps(before))
+        return before[-1] if before else None
+
+    def _served(self, model: str) -> list[int]:
+        """The versions that were promoted and not rolled back, in order."""
+        with _plain("read"), _quiet():
+            try:
+                tags = self._client.get_registered_model(model).tags
+            except MlflowException as error:
+                if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                    return []
+                raise
+        served: list[int] = json.loads(tags.get(f"{_PREFIX}served", "[]"))
+        return served
+
+    def _champion_number(self, model: str) -> int | None:
+        try:
+            return int(self._client.get_model_version_by_alias(model, CHAMPION).version)
+        except MlflowException as error:
+            if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                return None
+            raise
+
+    def _experiment(self, model: str) -> str:
+        found = self._client.get_experiment_by_name(f"storehouse/{model}")
+        if found is not None:
+            return str(found.experiment_id)
+        self._client.create_registered_model(model)
+        location = str(self.models / model / "runs") if self._is_local else None
+        return str(self._client.create_experiment(f"storehouse/{model}", location))
+
+    def _version(self, entry: Any, champion: int | None) -> Version:
+        metrics = self._client.get_run(entry.run_id).data.metrics
+        number = int(entry.version)
+        return Version(
+            model=entry.name,
+            number=number,
+            created_at=datetime.fromtimestamp(entry.creation_timestamp / 1000, UTC).replace(
+                tzinfo=None
+            ),
+            is_champion=number == champion,
+            metrics=metrics,
+            tags={
+                name.removeprefix(_PREFIX): value
+                for name, value in entry.tags.items()
+                if name.startswith(_PREFIX)
+            },
+        )
+
+
+@contextmanager
+def _plain(done: str) -> Iterator[None]:
+    """Turns an error of MLflow into one that says what to do."""
+    try:
+        yield
+    except MlflowException as error:
+        raise ModelError(
+            f"The MLflow store could not be {done}: {error.message}",
+            f"Check {URI_VARIABLE}, or unset it for the store in the warehouse home.",
+        ) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps the messages of MLflow and Alembic about their tables out of the log."""
+    loggers = [logging.getLogger(name) for name in ("mlflow", "alembic")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,112 @@
+"""Predictions as Parquet: of a contract, replaced by rename, with the time of their features."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow.parquet as pq
+
+from ml.errors import ModelError
+from ml.frame.reading import utc_now
+
+FILE_NAME = "scores.parquet"
+SERVED_BY = "served_by"
+_READ_AT, _WRITTEN_AT = b"storehouse.read_at", b"storehouse.written_at"
+
+
+@dataclass(frozen=True)
+class Days:
+    """Business days `[first, before)`."""
+
+    first: date
+    before: date
+
+    def holds(self, column: str) -> pl.Expr:
+        """Whether a date column lies within."""
+        return (pl.col(column) >= self.first) & (pl.col(column) < self.before)
+
+
+def write_scores(
+    folder: Path,
+    scores: pl.DataFrame,
+    contract: Mapping[str, Any],
+    key: Sequence[str],
+    read_at: datetime | None,
+) -> None:
+    """Replaces the scores in `folder`: a reader sees the old ones or the new ones.
+
+    `read_at` is None for a file without rows that only shows its columns. Raises ModelError when
+    the rows are not of the contract.
+    """
+    schema = {**contract, SERVED_BY: pl.String}
+    if missing := sorted(schema.keys() - set(scores.columns)):
+        raise ModelError(
+            f"Scores for {folder.name} lack the column {missing[0]}.",
+            "Let `score` of the model give every column of its contract.",
+        )
+    ordered = scores.select(schema.keys()).sort(key)
+    if ordered.select(key).is_duplicated().any() or ordered.select(key).null_count().row(0) != (
+        0,
+    ) * len(key):
+        raise ModelError(
+            f"Scores for {folder.name} repeat or lack their key ({', '.join(key)}).",
+            "Let `score` of the model give one row per key.",
+        )
+    table = ordered.cast(pl.Schema(schema)).to_arrow()
+    if read_at is not None:
+        times = {_READ_AT: read_at.isoformat(), _WRITTEN_AT: utc_now().isoformat()}
+        table = table.replace_schema_metadata(times)
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / f".{FILE_NAME}.{os.getpid()}"
+    try:
+        pq.write_table(table, temporary, compression="zstd")
+        _fsync(temporary)
+        temporary.replace(folder / FILE_NAME)
+        _fsync(folder)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_stub(folder: Path, contract: Mapping[str, Any], key: Sequence[str]) -> bool:
+    """Writes a file without rows where there are no scores of this contract; True when it did."""
+    schema = {**contract, SERVED_BY: pl.String}
+    file = folder / FILE_NAME
+    if file.exists() and pq.read_schema(file).names == list(schema):
+        return False
+    write_scores(folder, pl.DataFrame(schema=schema), contract, key, None)
+    return True
+
+
+def read_scores(folder: Path) -> pl.DataFrame:
+    """The scores as they are now."""
+    return pl.read_parquet(folder / FILE_NAME)
+
+
+def score_times(folder: Path) -> tuple[datetime | None, datetime | None]:
+    """When the features of the scores were read and when the scores were written, in UTC.
+
+    None for both where there is no file, or a stub.
+    """
+    if not (folder / FILE_NAME).exists():
+        return None, None
+    found = pq.read_metadata(folder / FILE_NAME).metadata or {}
+    if _READ_AT not in found:
+        return None, None
+    return (
+        datetime.fromisoformat(found[_READ_AT].decode()),
+        datetime.fromisoformat(found[_WRITTEN_AT].decode()),
+    )
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,77 @@
+"""Scores with the champion, or with the baseline where there is none; fits nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import polars as pl
+
+from ml.errors import ModelError
+from ml.frame.model import Model, Served
+from ml.frame.reading import read_data
+from ml.frame.registry import Registry
+from ml.frame.scores import SERVED_BY, Days, read_scores, write_scores
+
+F = TypeVar("F")
+
+
+@dataclass(frozen=True)
+class Champion(Generic[F]):
+    """What a model's version is made of, and its name in `served_by`."""
+
+    fitted: F
+    served: Served
+
+
+@dataclass(frozen=True)
+class ScoreReport:
+    """Rows written, who served them, and warnings for people."""
+
+    rows: int
+    served: str
+    warnings: Sequence[str] = ()
+
+
+def score(
+    model: Model[Any],
+    warehouse_file: Path,
+    registry: Registry,
+    folder: Path,
+    days: Days | None = None,
+) -> ScoreReport:
+    """Replaces the scores in `folder`; with `days` only those of these business days.
+
+    Raises ModelError when the tables cannot be read or the model breaks its own contract.
+    """
+    data = read_data(warehouse_file, model.reads)
+    champion, warning = serving(model, registry)
+    scores = model.score(champion.fitted, data)
+    if SERVED_BY not in scores.columns:
+        scores = scores.with_columns(pl.lit(str(champion.served)).alias(SERVED_BY))
+    if days is not None:
+        kept = read_scores(folder).filter(~days.holds(model.dated_by))
+        scores = pl.concat([kept, scores.filter(days.holds(model.dated_by)).select(kept.columns)])
+    write_scores(folder, scores, model.scores, model.key, data.read_at)
+    return ScoreReport(scores.height, str(champion.served), [warning] if warning else [])
+
+
+def serving(model: Model[Any], registry: Registry) -> tuple[Champion[Any], str | None]:
+    """Who predicts now, and why it is the baseline if that is for a mishap."""
+    baseline = Champion(model.baseline(), Served(model.baseline_name))
+    number = registry.champion(model.name)
+    if number is None:
+        return baseline, None
+    version = next(v for v in registry.versions(model.name) if v.number == number)
+    if version.tags.get("contract") != model.contract_hash:
+        return baseline, (
+            f"{model.name} v{number} has other features or scores than the code of today; "
+            f"{model.baseline_name} serves until the next training."
+        )
+    try:
+        fitted = model.load(registry.artefacts(model.name, number))
+    except ModelError as error:
+        return baseline, f"{error} Until then {model.baseline_name} serves."
+    return Champion(fitted, Served(model.trained_as, number)), None

@@ -1,0 +1,150 @@
+"""Trains a candidate, lets the gate judge it, and keeps it, whatever the gate says."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from ml.frame.card import Card, write_card
+from ml.frame.gate import Candidate, decide
+from ml.frame.model import Model, TooLittleDataError
+from ml.frame.reading import read_data
+from ml.frame.registry import Registry, Version
+from ml.frame.scoring import serving
+
+TRIALS = 10
+
+
+@dataclass(frozen=True)
+class Trained:
+    """How a training ended: the version and what the gate said, or why there is no version."""
+
+    model: str
+    version: int | None
+    is_promoted: bool
+    reason: str
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    checks: Sequence[tuple[str, bool, str]] = ()
+
+
+def train(
+    model: Model[Any],
+    warehouse_file: Path,
+    registry: Registry,
+    *,
+    code_version: str,
+    leaks: Sequence[str],
+    trials: int = TRIALS,
+) -> Trained:
+    """Trains, judges and registers one version; it serves from now on if the gate lets it.
+
+    `leaks` are features that the leak tests found to know the future. Raises ModelError when the
+    tables cannot be read.
+    """
+    data = read_data(warehouse_file, model.reads)
+    try:
+        judged = model.slice(data)
+    except TooLittleDataError as error:
+        return Trained(model.name, None, False, error.message)
+    began = time.perf_counter()
+    params = model.tune(data, judged, trials)
+    fitted = model.fit(data, judged, params)
+    seconds = {"train": time.perf_counter() - began}
+    began = time.perf_counter()
+    model.score(fitted, data)
+    seconds["score"] = time.perf_counter() - began
+
+    judgement = model.judge(fitted, data, judged)
+    baseline = model.judge(model.baseline(), data, judged)
+    champion, _ = serving(model, registry)
+    of_champion = model.judge(champion.fitted, data, judged) if champion.served.version else None
+    with tempfile.TemporaryDirectory(prefix=".training-", dir=registry.models) as scratch:
+        folder = Path(scratch) / "artefacts"
+        folder.mkdir()
+        model.save(fitted, folder)
+        candidate = Candidate(
+            judgement=judgement,
+            contract=model.contract,
+            leaks=[name for name in leaks if name in model.features],
+            score_seconds=seconds["score"],
+            size_bytes=sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()),
+        )
+        decision = decide(
+            candidate,
+            baseline,
+            of_champion,
+            model.contract,
+            model.rules,
+            model.seed,
+        )
+        card = Card(
+            model=model.name,
+            trained_as=model.trained_as,
+            description=model.description,
+            as_of=judged.as_of.isoformat(),
+            trained_before=_days(judged.train_before),
+            judged={
+                source: f"from {day} to before {judged.judged_before[source]}"
+                for source, day in judged.judged_from.items()
+            },
+            data_hash=data.content_hash,
+            code_version=code_version,
+            seed=model.seed,
+            features=model.features,
+            params=params,
+            metrics=judgement.metrics,
+            compared={model.baseline_name: baseline.metrics}
+            | ({str(champion.served): of_champion.metrics} if of_champion else {}),
+            seconds=seconds,
+        )
+        write_card(folder, card, decision, model.plots(fitted, data, judged))
+        number = registry.register(
+            model.name,
+            folder,
+            params,
+            judgement.metrics,
+            {
+                "as_of": judged.as_of.isoformat(),
+                "data_hash": data.content_hash,
+                "code_version": code_version,
+                "contract": model.contract_hash,
+                "gate": "passed" if decision.passed else "refused",
+                "reason": decision.reason,
+            },
+        )
+    if decision.passed:
+        registry.promote(model.name, number)
+    return Trained(
+        model.name,
+        number,
+        decision.passed,
+        decision.reason,
+        judgement.metrics,
+        [(check.name, check.passed, check.detail) for check in decision.checks],
+    )
+
+
+def training_due(model: Model[Any], versions: Sequence[Version], as_of: date | None) -> str | None:
+    """Why a version should be trained on rows up to `as_of`; None when there is no reason."""
+    if as_of is None:
+        return None
+    if not versions:
+        return "there is no version yet"
+    latest = versions[-1]
+    if latest.tags.get("contract") != model.contract_hash:
+        return "its features or its scores are others than those of the latest version"
+    age = (as_of - date.fromisoformat(latest.tags["as_of"])).days
+    if age >= model.retrain_days:
+        return f"the latest version is {age} days old"
+    if age < 0:
+        return "the latest version knows later days than there are"
+    return None
+
+
+def _days(days: Mapping[str, date]) -> dict[str, str]:
+    return {source: day.isoformat() for source, day in days.items()}

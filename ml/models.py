@@ -1,0 +1,20 @@
+"""Every model there is; what a model is, ml/frame says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ml.errors import ModelError
+from ml.frame.model import Model
+from ml.payment_anomaly import PaymentAnomaly
+
+MODELS: tuple[Model[Any], ...] = (PaymentAnomaly(),)
+
+
+def model_named(name: str) -> Model[Any]:
+    """The model of that name; raises ModelError when there is none."""
+    for model in MODELS:
+        if model.name == name:
+            return model
+    known = ", ".join(model.name for model in MODELS)
+    raise ModelError(f"There is no model {name}.", f"Name one of: {known}.")

@@ -1,0 +1,265 @@
+"""The model of payments: z-scores and rules, and a classifier on top where the gate lets it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import polars as pl
+
+from ml.frame.gate import GateRules, Judgement
+from ml.frame.model import Data, Model, Params, Slice, Table, TooLittleDataError
+from ml.frame.tuning import minimise
+from ml.payment_anomaly import classifier
+from ml.payment_anomaly.classifier import DEFAULTS, LEARNED, Classifier
+from ml.payment_anomaly.judging import at_budget, judge_ranking, plot_precision_recall
+from ml.payment_anomaly.rules import Rule, apply_rules, level_of
+from ml.payment_anomaly.zscore import add_z_scores
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PAYMENTS = "features.payment_features"
+RULES = "seeds.payment_rules"
+LEVELS = "seeds.payment_risk_levels"
+MATURE_DAYS = 45
+JUDGED_DAYS = 56
+LEAST_CHARGEBACKS = 30
+BUDGET = 0.01
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The classifier, or None: then points and z-score rank the payments."""
+
+    classifier: Classifier | None = None
+
+
+class PaymentAnomaly(Model[Fitted]):
+    """Which payments to look at, and why."""
+
+    name = "payment_anomaly"
+    description = "Probability of a chargeback of each payment, with z-score and rules beside it."
+    trained_as = "lightgbm"
+    key = ("source_system", "payment_id")
+    dated_by = "payment_date"
+    as_of_sql = f"select max(payment_date) from {PAYMENTS}"
+    reads = (
+        Table(
+            PAYMENTS,
+            (
+                "source_system",
+                "payment_id",
+                "order_id",
+                "payment_status",
+                "is_captured",
+                "payment_date",
+                "paid_at",
+                "currency",
+                "amount",
+                "card_token",
+                "device_hash",
+                "payer_email_hash",
+                *LEARNED,
+                "is_charged_back",
+            ),
+            ("source_system", "payment_id"),
+            LEARNED,
+        ),
+        Table(
+            RULES,
+            (
+                "rule_id",
+                "threshold",
+                "minimum_count",
+                "window_minutes",
+                "hour_from",
+                "hour_to",
+                "account_age_days",
+                "points",
+            ),
+            ("rule_id",),
+        ),
+        Table(
+            LEVELS,
+            ("risk_level", "minimum_points", "minimum_probability"),
+            ("minimum_points",),
+        ),
+    )
+    scores: ClassVar[Mapping[str, Any]] = {
+        "source_system": pl.String,
+        "payment_id": pl.String,
+        "payment_date": pl.Date,
+        "z_score": pl.Float64,
+        "z_baseline": pl.String,
+        "z_baseline_size": pl.Int32,
+        "z_reason": pl.String,
+        "fired_rules": pl.String,
+        "points": pl.Int32,
+        "rule_level": pl.String,
+        "chargeback_probability": pl.Float64,
+        "risk_level": pl.String,
+        "reason_codes": pl.String,
+        "review_score": pl.Float64,
+    }
+    rules = GateRules(
+        floors={"average_precision": 0.02}, tolerance=0.0, guarded_units=1_000, most_seconds=120
+    )
+    baseline_name = "rules"
+
+    def baseline(self) -> Fitted:
+        """Points and z-score alone."""
+        return Fitted()
+
+    def slice(self, data: Data) -> Slice:
+        """The latest 56 days whose chargebacks have had 45 days to come in, by source."""
+        payments = data[PAYMENTS].filter(pl.col("payment_date").is_not_null())
+        judged: dict[str, tuple[date, date, date]] = {}
+        for source, last in (
+            payments.group_by("source_system")
+            .agg(pl.col("payment_date").max())
+            .sort("source_system")
+            .iter_rows()
+        ):
+            before = last - timedelta(days=MATURE_DAYS - 1)
+            first = before - timedelta(days=JUDGED_DAYS)
+            judged[source] = (first - timedelta(days=MATURE_DAYS), first, before)
+        if not judged:
+            raise TooLittleDataError("There are no payments.", "Land some, then `storehouse run`.")
+        found = Slice(
+            train_before={source: days[0] for source, days in judged.items()},
+            judged_from={source: days[1] for source, days in judged.items()},
+            judged_before={source: days[2] for source, days in judged.items()},
+            as_of=payments["payment_date"].max(),  # type: ignore[arg-type]
+        )
+        captured = payments.filter("is_captured")
+        training, validation = _split(captured, found)
+        for part, rows in (
+            ("to learn from", training),
+            ("to calibrate by", validation),
+            ("to judge by", found.judged(captured, "payment_date")),
+        ):
+            count = rows.filter("is_charged_back").height
+            if count < LEAST_CHARGEBACKS:
+                raise TooLittleDataError(
+                    f"There are {count} matured chargebacks {part}, at least {LEAST_CHARGEBACKS}.",
+                    "The rules serve until there are more.",
+                )
+        return found
+
+    def tune(self, data: Data, judged: Slice, trials: int) -> Params:
+        """Parameters with the best average precision on the last fifth of the training days."""
+        training, validation = _split(self._rated(data).filter("is_captured"), judged)
+        methods = sorted(training["payment_method_id"].unique().to_list())
+
+        def loss(params: Params) -> float:
+            booster = classifier.fit_trees(training, validation, methods, params, self.seed)
+            return -float(booster.best_score["valid_0"]["average_precision"])
+
+        space = {
+            "learning_rate": (0.02, 0.15),
+            "num_leaves": (4, 48),
+            "min_data_in_leaf": (10, 200),
+            "lambda_l2": (0.1, 30.0),
+            "feature_fraction": (0.5, 1.0),
+            "bagging_fraction": (0.6, 1.0),
+        }
+        return minimise(loss, space, DEFAULTS, trials, self.seed)
+
+    def fit(self, data: Data, judged: Slice, params: Params) -> Fitted:
+        """Learns from the first four fifths of the training days, calibrates on the last."""
+        training, validation = _split(self._rated(data).filter("is_captured"), judged)
+        return Fitted(classifier.fit(training, validation, params, self.seed))
+
+    def judge(self, fitted: Fitted, data: Data, judged: Slice) -> Judgement:
+        """Ranking quality on captured payments: missed chargebacks are the loss."""
+        return judge_ranking(self._judged(fitted, data, judged), BUDGET)
+
+    def score(self, fitted: Fitted, data: Data) -> pl.DataFrame:
+        """Every payment with z-score, points, probability, levels, reasons and review score."""
+        rated = self._rated(data)
+        cuts = data[LEVELS]
+        if fitted.classifier is None:
+            scored = rated.with_columns(
+                pl.lit(None, dtype=pl.Float64).alias("chargeback_probability"),
+                pl.lit("").alias("learned_reasons"),
+            )
+        else:
+            scored = rated.with_columns(
+                pl.Series("chargeback_probability", fitted.classifier.probability(rated)),
+                pl.Series("learned_reasons", fitted.classifier.reasons(rated), dtype=pl.String),
+            ).with_columns(
+                pl.when("is_captured").then("chargeback_probability"),
+                pl.when("is_captured").then("learned_reasons").otherwise(pl.lit("")),
+            )
+        cut_offs = dict(cuts.select("risk_level", "minimum_probability").iter_rows())
+        by_probability = level_of("chargeback_probability", cut_offs)
+        order = {name: i for i, name in enumerate(cuts["risk_level"])}
+        rank = pl.max_horizontal(
+            pl.col("rule_level").replace_strict(order, return_dtype=pl.Int32),
+            by_probability.replace_strict(order, default=None, return_dtype=pl.Int32),
+        )
+        return scored.with_columns(
+            rank.replace_strict(
+                {i: name for name, i in order.items()}, return_dtype=pl.String
+            ).alias("risk_level"),
+            pl.concat_str(
+                [
+                    pl.when(pl.col("fired_rules") != "").then("fired_rules"),
+                    pl.when(pl.col("learned_reasons") != "").then("learned_reasons"),
+                ],
+                separator=",",
+                ignore_nulls=True,
+            ).alias("reason_codes"),
+            pl.coalesce("chargeback_probability", _rule_score()).alias("review_score"),
+        ).select(self.scores.keys())
+
+    def save(self, fitted: Fitted, folder: Path) -> None:
+        """Writes the classifier; the baseline has nothing to keep."""
+        if fitted.classifier is not None:
+            fitted.classifier.save(folder)
+
+    def load(self, folder: Path) -> Fitted:
+        """Reads the classifier."""
+        return Fitted(Classifier.load(folder))
+
+    def plots(self, fitted: Fitted, data: Data, judged: Slice) -> Mapping[str, Figure]:
+        """Precision and recall of the classifier and of the rules."""
+        curves = {
+            self.trained_as: self._judged(fitted, data, judged),
+            self.baseline_name: self._judged(self.baseline(), data, judged),
+        }
+        return {"Precision and recall": plot_precision_recall(curves)}
+
+    def _rated(self, data: Data) -> pl.DataFrame:
+        rules = [Rule(**row) for row in data[RULES].to_dicts()]
+        levels = dict(data[LEVELS].select("risk_level", "minimum_points").iter_rows())
+        return apply_rules(add_z_scores(data[PAYMENTS]), rules, levels)
+
+    def _judged(self, fitted: Fitted, data: Data, judged: Slice) -> pl.DataFrame:
+        columns = ["payment_id", "source_system", "is_captured", "is_charged_back", "amount"]
+        scores = self.score(fitted, data).join(
+            data[PAYMENTS].select(columns), on=["source_system", "payment_id"]
+        )
+        rows = judged.judged(scores.filter("is_captured"), "payment_date")
+        return rows.with_columns(at_budget(BUDGET).alias("is_reviewed"))
+
+
+def _split(captured: pl.DataFrame, judged: Slice) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Training rows, a gap in which chargebacks mature, and the last fifth of the days."""
+    rows = judged.training(captured, "payment_date")
+    days = rows["payment_date"].unique().sort()
+    if days.is_empty():
+        return rows, rows
+    start = days[int(len(days) * 0.8)]
+    matured = pl.col("payment_date") < start - timedelta(days=MATURE_DAYS)
+    return rows.filter(matured), rows.filter(pl.col("payment_date") >= start)
+
+
+def _rule_score() -> pl.Expr:
+    """Points first, then how far the amount lies off: between 0 and 1, and in their order."""
+    far = pl.col("z_score").abs().fill_null(0)
+    return (pl.col("points") + far / (1 + far)) / 1_000

@@ -1,0 +1,125 @@
+"""`storehouse models`: versions of the Python models, who serves, and the way back."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from ingest.home import Home
+from orchestration.commands.shared import print_wait
+from orchestration.console import console, friendly_errors
+from orchestration.lib.lock import warehouse_lock
+
+Name = Annotated[str, typer.Argument(metavar="MODEL", help="Such as payment_anomaly.")]
+
+
+def list_models() -> None:
+    """List every model with its versions: who serves, what the gate said, and of what day it is."""
+    from ml.frame.registry import Registry
+    from ml.models import MODELS
+
+    table = Table("model", "version", "serves", "gate", "as of", "trained", "code", box=None)
+    with friendly_errors():
+        registry = Registry(Home.from_env().models)
+        for model in MODELS:
+            versions = registry.versions(model.name)
+            if not any(version.is_champion for version in versions):
+                table.add_row(model.name, model.baseline_name, "yes", "", "", "", "")
+            for version in reversed(versions):
+                table.add_row(
+                    model.name,
+                    str(version.number),
+                    "yes" if version.is_champion else "",
+                    version.tags["gate"],
+                    version.tags["as_of"],
+                    f"{version.created_at:%Y-%m-%d %H:%M}",
+                    version.tags["code_version"],
+                )
+    console.print(table)
+
+
+def compare(
+    model: Name,
+    first: Annotated[int | None, typer.Argument(help="A version; the one that serves.")] = None,
+    second: Annotated[int | None, typer.Argument(help="Another one; the latest.")] = None,
+) -> None:
+    """Compare two versions of a model by their metrics, each on the slice it was judged on."""
+    from ml.frame.registry import Registry
+    from orchestration.lib.model_runs import versions_to_compare
+
+    with friendly_errors():
+        left, right = versions_to_compare(Registry(Home.from_env().models), model, first, second)
+    table = Table("", f"v{left.number}", f"v{right.number}", box=None)
+    for tag in ("as_of", "gate", "data_hash", "code_version", "reason"):
+        table.add_row(tag, left.tags[tag], right.tags[tag])
+    for name in sorted({*left.metrics, *right.metrics}):
+        table.add_row(name, *(_number(version.metrics.get(name)) for version in (left, right)))
+    console.print(table)
+
+
+def promote(
+    model: Name,
+    version: Annotated[int, typer.Argument(help="The version that should serve.")],
+    force: Annotated[bool, typer.Option(help="Although the gate refused it.")] = False,
+) -> None:
+    """Let a version serve from the next scoring on."""
+    from orchestration.lib.model_runs import promote_version
+
+    with friendly_errors():
+        home = Home.from_env()
+        with warehouse_lock(home, "storehouse models promote", on_wait=print_wait):
+            promote_version(home, model, version, force=force)
+    console.print(f"{model} v{version} serves from the next run on.", markup=False)
+
+
+def rollback(model: Name) -> None:
+    """Let the version serve that did before the present one, or the baseline."""
+    from orchestration.lib.model_runs import roll_back
+
+    with friendly_errors():
+        home = Home.from_env()
+        with warehouse_lock(home, "storehouse models rollback", on_wait=print_wait):
+            served = roll_back(home, model)
+    console.print(f"{model} {served} serves from the next run on.", markup=False)
+
+
+def train(
+    models: Annotated[
+        list[str] | None, typer.Argument(metavar="[MODEL]...", help="All of them if left out.")
+    ] = None,
+    trials: Annotated[int, typer.Option(min=0, help="Budget of parameters to try.")] = 10,
+) -> None:
+    """Train candidates now and let the gate judge them.
+
+    Status 0: every candidate may serve, or there is too little data for one. Status 1: the gate
+    refused one. Needs features that are built: `storehouse run` before it.
+    """
+    from ml.models import MODELS, model_named
+    from orchestration.lib.model_runs import train_model
+    from orchestration.lib.project import use_home
+
+    refused = False
+    with friendly_errors():
+        home = use_home()
+        with warehouse_lock(home, "storehouse models train", on_wait=print_wait):
+            for name in models or [model.name for model in MODELS]:
+                trained = train_model(home, model_named(name), force=True, trials=trials)
+                refused |= trained.version is not None and not trained.is_promoted
+                if trained.version is None:
+                    console.print(f"{name}: not trained: {trained.reason}", markup=False)
+                    continue
+                console.print(
+                    f"{name} v{trained.version}: "
+                    f"{'serves' if trained.is_promoted else 'refused'}: {trained.reason}",
+                    markup=False,
+                )
+                for metric, value in trained.metrics.items():
+                    console.print(f"  {metric:<24} {_number(value)}", markup=False)
+    if refused:
+        raise typer.Exit(1)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:,.4g}"

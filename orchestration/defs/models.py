@@ -1,0 +1,133 @@
+"""The Python models: features of the warehouse in, versions and predictions out."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetCheckSpec,
+    AssetExecutionContext,
+    AssetKey,
+    AssetsDefinition,
+    AssetSpec,
+    MaterializeResult,
+    MetadataValue,
+    asset,
+    multi_asset,
+)
+
+from ml.errors import ModelError
+from ml.frame.model import Model
+from ml.frame.training import Trained
+from ml.models import MODELS
+from orchestration.defs.extracts import RETRY
+from orchestration.defs.failures import as_failures
+from orchestration.lib.alerts import alert
+from orchestration.lib.duckdb_errors import plain_errors
+from orchestration.lib.lock import warehouse_lock
+from orchestration.lib.model_runs import score_model, train_model
+from orchestration.lib.progress import reporter
+from orchestration.lib.project import use_home
+
+
+def model_assets() -> list[AssetsDefinition]:
+    """Of each model the asset of its versions, with the gate as a check, and that of its scores."""
+    return [asset for model in MODELS for asset in (_versions_of(model), _scores_of(model))]
+
+
+def _versions_of(model: Model[Any]) -> AssetsDefinition:
+    key = AssetKey(["models", model.name])
+    check = AssetCheckSpec(
+        "gate", asset=key, description="Whether the latest candidate may serve; else who does."
+    )
+
+    @multi_asset(
+        name=f"train_{model.name}",
+        specs=[
+            AssetSpec(
+                key,
+                deps=[AssetKey(table.name.split(".")) for table in model.reads],
+                group_name="models",
+                kinds={"lightgbm", "mlflow"},
+                description=f"Versions of {model.name}; trained when due, promoted by the gate.",
+            )
+        ],
+        check_specs=[check],
+        pool="warehouse",
+    )
+    def train(context: AssetExecutionContext) -> Iterator[Any]:
+        home = use_home()
+        reporter().stage("train")
+        with (
+            as_failures(),
+            warehouse_lock(home, f"training of {model.name}", on_wait=context.log.info),
+            plain_errors(home.warehouse_file),
+        ):
+            trained = _train(context, model)
+        reporter().step(model.name)
+        yield MaterializeResult(asset_key=key, metadata=_metadata(trained))
+        yield AssetCheckResult(
+            passed=trained.is_promoted or trained.version is None,
+            asset_key=key,
+            check_name="gate",
+            severity=AssetCheckSeverity.WARN,
+            metadata={
+                "reason": trained.reason,
+                **{name: f"{passed}: {detail}" for name, passed, detail in trained.checks},
+            },
+        )
+
+    return train
+
+
+def _train(context: AssetExecutionContext, model: Model[Any]) -> Trained:
+    """A model that cannot be trained is told about and keeps its champion or its baseline."""
+    try:
+        return train_model(use_home(), model, force=context.run.job_name == "train_models")
+    except ModelError as error:
+        alert(f"storehouse could not train {model.name}", str(error))
+        context.log.error(str(error))
+        return Trained(model.name, None, False, str(error))
+
+
+def _metadata(trained: Trained) -> dict[str, Any]:
+    found: dict[str, Any] = {"reason": trained.reason, "promoted": trained.is_promoted}
+    if trained.version is not None:
+        found["version"] = trained.version
+        card = use_home().models / trained.model / str(trained.version) / "card.html"
+        found["card"] = MetadataValue.path(str(card))
+    return found | {name: float(value) for name, value in trained.metrics.items()}
+
+
+def _scores_of(model: Model[Any]) -> AssetsDefinition:
+    @asset(
+        key=AssetKey(["scores", model.name]),
+        deps=[
+            AssetKey(["models", model.name]),
+            *(AssetKey(table.name.split(".")) for table in model.reads),
+        ],
+        group_name="scores",
+        kinds={"polars", "parquet"},
+        pool="warehouse",
+        retry_policy=RETRY,
+        description=model.description,
+    )
+    def scores(context: AssetExecutionContext) -> MaterializeResult[None]:
+        home = use_home()
+        reporter().stage("score")
+        with (
+            as_failures(),
+            warehouse_lock(home, f"scores of {model.name}", on_wait=context.log.info),
+            plain_errors(home.warehouse_file),
+        ):
+            report = score_model(home, model)
+        for warning in report.warnings:
+            context.log.warning(warning)
+            alert(f"storehouse serves {model.name} by its baseline", warning)
+        reporter().step(model.name)
+        return MaterializeResult(
+            metadata={"dagster/row_count": report.rows, "served_by": report.served}
+        )
+
+    return scores

@@ -1,0 +1,124 @@
+"""Training, scoring and promotion of the models of a warehouse home.
+
+Call what writes while holding the warehouse lock. All raise ModelError with what to do, and
+duckdb.Error when the working file cannot be read.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ingest.home import Home
+from ml.errors import ModelError
+from ml.frame import audit
+from ml.frame.model import Model, Served
+from ml.frame.reading import read_as_of
+from ml.frame.registry import Registry, Version
+from ml.frame.scores import Days
+from ml.frame.scoring import ScoreReport, score
+from ml.frame.training import TRIALS, Trained, train, training_due
+from ml.models import model_named
+from orchestration.lib.feature_sql import leaking_features
+from orchestration.lib.project import read_manifest
+from orchestration.lib.publish import code_version
+
+
+def train_model(home: Home, model: Model[Any], *, force: bool, trials: int = TRIALS) -> Trained:
+    """Trains a version if one is due, or if `force` says so, and lets the gate judge it."""
+    if not home.warehouse_file.exists():
+        raise ModelError(f"There is no working file {home.warehouse_file}.", "`storehouse run`.")
+    registry = Registry(home.models)
+    as_of = read_as_of(home.warehouse_file, model.as_of_sql)
+    due = training_due(model, registry.versions(model.name), as_of)
+    if due is None and not force:
+        return Trained(model.name, None, False, "no training is due")
+    trained = train(
+        model,
+        home.warehouse_file,
+        registry,
+        code_version=code_version(),
+        leaks=leaking_features(home, read_manifest(), model),
+        trials=trials,
+    )
+    _record(registry, audit.TRAINED, model, trained.version, trained.is_promoted, trained.reason)
+    return trained
+
+
+def score_model(home: Home, model: Model[Any], days: Days | None = None) -> ScoreReport:
+    """Replaces the scores of a model; with `days` only those of these business days."""
+    registry = Registry(home.models)
+    return score(model, home.warehouse_file, registry, home.scores / model.name, days)
+
+
+def promote_version(home: Home, name: str, number: int, *, force: bool) -> None:
+    """Lets a version serve; one that the gate refused only by `force`."""
+    registry, model = Registry(home.models), model_named(name)
+    gate = {version.number: version.tags["gate"] for version in registry.versions(name)}
+    if gate.get(number) == "refused" and not force:
+        raise ModelError(
+            f"The gate refused {name} v{number}.",
+            f"`storehouse models compare {name} {number}` shows why; --force lets it serve.",
+        )
+    registry.promote(name, number)
+    passed = gate.get(number) == "passed"
+    _record(registry, audit.PROMOTED, model, number, passed, "promoted by hand")
+
+
+def roll_back(home: Home, name: str) -> str:
+    """Lets the version serve that did before; returns its name, or that of the baseline."""
+    registry, model = Registry(home.models), model_named(name)
+    undone = registry.champion(name)
+    registry.rollback(name)
+    return _record(registry, audit.ROLLED_BACK, model, undone, None, "rolled back by hand")
+
+
+def versions_to_compare(
+    registry: Registry, name: str, first: int | None, second: int | None
+) -> tuple[Version, Version]:
+    """Two versions of a model: the one that serves and the latest where none is named."""
+    found = {version.number: version for version in registry.versions(model_named(name).name)}
+    if len(found) < 2:
+        raise ModelError(
+            f"There are {len(found)} versions of {name}.", f"`storehouse models train {name}`."
+        )
+    numbers = sorted(found)
+    champion = registry.champion(name)
+    if second is None:
+        second = next(number for number in reversed(numbers) if number != (first or champion))
+    if first is None:
+        first = champion if champion not in (None, second) else numbers[0]
+    for number in (first, second):
+        if number not in found:
+            raise ModelError(f"There is no {name} v{number}.", "`storehouse models list` has all.")
+    return found[int(first or 0)], found[second]
+
+
+def _record(
+    registry: Registry,
+    action: str,
+    model: Model[Any],
+    number: int | None,
+    passed: bool | None,
+    reason: str,
+) -> str:
+    """Writes the record of a decision; returns who serves since."""
+    champion = registry.champion(model.name)
+    served = Served(model.trained_as if champion else model.baseline_name, champion)
+    tags = next(
+        (version.tags for version in registry.versions(model.name) if version.number == number), {}
+    )
+    audit.write_record(
+        registry.models,
+        audit.Record(
+            model=model.name,
+            action=action,
+            version=number,
+            passed=passed if number is not None else None,
+            reason=reason,
+            served_by=str(served),
+            as_of=tags.get("as_of"),
+            data_hash=tags.get("data_hash"),
+            code_version=tags.get("code_version"),
+        ),
+    )
+    return str(served)

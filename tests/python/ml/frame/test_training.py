@@ -1,0 +1,160 @@
+"""From a table to a version that serves, or to the baseline."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, ClassVar
+
+import duckdb
+import polars as pl
+import pytest
+from toy import DAYS, FIRST, TABLE, Toy, write_warehouse
+
+from ml.errors import ModelError
+from ml.frame.card import CARD, METRICS, RECORD
+from ml.frame.registry import Registry
+from ml.frame.scores import Days, read_scores
+from ml.frame.scoring import score, serving
+from ml.frame.training import Trained, train, training_due
+
+
+def train_toy(
+    registry: Registry, warehouse: Path, model: Toy | None = None, leaks: tuple[str, ...] = ()
+) -> Trained:
+    return train(model or Toy(), warehouse, registry, code_version="abc", leaks=leaks, trials=0)
+
+
+class Biased(Toy):
+    """A worse toy."""
+
+    bias = 3.0
+
+
+class Reshaped(Toy):
+    """A toy whose scores have another column than when it was trained."""
+
+    scores: ClassVar[dict[str, Any]] = {**Toy.scores, "more": pl.Float64}
+
+
+def record(registry: Registry, number: int | None) -> Any:
+    assert number is not None
+    return json.loads((registry.folder("toy", number) / RECORD).read_text())
+
+
+def test_a_good_candidate_serves(registry: Registry, warehouse: Path, tmp_path: Path) -> None:
+    trained = train_toy(registry, warehouse)
+    assert (trained.version, trained.is_promoted) == (1, True)
+    folder = registry.folder("toy", 1)
+    assert {CARD, METRICS, RECORD, "means.json"} <= {path.name for path in folder.iterdir()}
+    page = (folder / CARD).read_text()
+    assert "Means by kind." in page and "abc" in page and f"{TABLE}.kind" in page
+    report = score(Toy(), warehouse, registry, tmp_path / "scores")
+    assert (report.rows, report.served, report.warnings) == (2 * DAYS, "means v1", [])
+    scores = read_scores(tmp_path / "scores")
+    assert scores["served_by"].unique().to_list() == ["means v1"]
+    assert scores.filter(pl.col("kind") == "b")["predicted"].unique().to_list() == [20.25]
+
+
+def test_the_baseline_serves_until_something_passes(
+    registry: Registry, warehouse: Path, tmp_path: Path
+) -> None:
+    report = score(Toy(), warehouse, registry, tmp_path / "scores")
+    assert report.served == "zero"
+    assert read_scores(tmp_path / "scores")["predicted"].unique().to_list() == [0.0]
+
+
+def test_a_worse_candidate_is_kept_but_does_not_serve(registry: Registry, warehouse: Path) -> None:
+    train_toy(registry, warehouse)
+    worse = train_toy(registry, warehouse, Biased())
+    assert (worse.version, worse.is_promoted) == (2, False)
+    assert registry.champion("toy") == 1
+    assert "against champion" in worse.reason
+    found = record(registry, 2)
+    assert found["passed"] is False and found["reason"] == worse.reason
+    assert registry.versions("toy")[1].tags["gate"] == "refused"
+
+
+def test_a_leaking_candidate_is_refused(registry: Registry, warehouse: Path) -> None:
+    leaking = train_toy(registry, warehouse, leaks=(f"{TABLE}.kind", "features.other.column"))
+    assert not leaking.is_promoted
+    assert leaking.reason == f"leaks: knows the future: {TABLE}.kind"
+    assert record(registry, leaking.version)["passed"] is False
+
+
+def test_a_champion_of_another_contract_does_not_serve(registry: Registry, warehouse: Path) -> None:
+    train_toy(registry, warehouse)
+    champion, warning = serving(Reshaped(), registry)
+    assert str(champion.served) == "zero"
+    assert warning is not None and "other features or scores" in warning
+    assert training_due(Reshaped(), registry.versions("toy"), FIRST) is not None
+
+
+def test_a_champion_without_its_files_gives_way_to_the_baseline(
+    registry: Registry, warehouse: Path, tmp_path: Path
+) -> None:
+    train_toy(registry, warehouse)
+    registry.folder("toy", 1).rename(tmp_path / "gone")
+    report = score(Toy(), warehouse, registry, tmp_path / "scores")
+    assert report.served == "zero"
+    assert "artefacts of toy v1" in report.warnings[0]
+
+
+def test_with_too_little_there_is_no_version(registry: Registry, tmp_path: Path) -> None:
+    trained = train_toy(registry, write_warehouse(tmp_path / "small.duckdb", days=5))
+    assert (trained.version, trained.is_promoted, trained.reason) == (None, False, "10 rows.")
+    assert registry.versions("toy") == []
+
+
+def test_training_is_due_when_missing_old_or_of_another_contract(
+    registry: Registry, warehouse: Path
+) -> None:
+    last = FIRST + timedelta(days=DAYS - 1)
+    assert training_due(Toy(), [], None) is None
+    assert training_due(Toy(), [], last) == "there is no version yet"
+    train_toy(registry, warehouse)
+    versions = registry.versions("toy")
+    for days, is_due in ((0, False), (6, False), (7, True), (-1, True)):
+        assert (training_due(Toy(), versions, last + timedelta(days=days)) is not None) == is_due
+
+
+def test_training_twice_on_the_same_rows_gives_the_same_model(
+    registry: Registry, warehouse: Path
+) -> None:
+    one, two = train_toy(registry, warehouse), train_toy(registry, warehouse)
+    tags = [version.tags["data_hash"] for version in registry.versions("toy")]
+    assert tags[0] == tags[1]
+    assert one.metrics == two.metrics
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute(f"update {TABLE} set amount = amount + 0.1 where day = '{FIRST}'")
+    train_toy(registry, warehouse)
+    assert registry.versions("toy")[2].tags["data_hash"] != tags[0]
+
+
+def test_scores_of_some_days_leave_the_others_alone(
+    registry: Registry, warehouse: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "scores"
+    score(Toy(), warehouse, registry, folder)
+    train_toy(registry, warehouse)
+    days = Days(date(2025, 1, 3), date(2025, 1, 5))
+    report = score(Toy(), warehouse, registry, folder, days)
+    assert report.rows == 2 * DAYS
+    changed = read_scores(folder).filter(pl.col("served_by") == "means v1")
+    assert changed["day"].unique().sort().to_list() == [date(2025, 1, 3), date(2025, 1, 4)]
+
+
+def test_a_model_that_breaks_its_contract_writes_nothing(
+    registry: Registry, warehouse: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ModelError, match="lack the column more"):
+        score(Reshaped(), warehouse, registry, tmp_path / "scores")
+    assert not (tmp_path / "scores").exists()
+
+
+def test_a_missing_table_or_column_is_named(registry: Registry, warehouse: Path) -> None:
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute(f"alter table {TABLE} rename column amount to sum")
+    with pytest.raises(ModelError, match=f"{TABLE} is not as the model needs it.*amount"):
+        train_toy(registry, warehouse)

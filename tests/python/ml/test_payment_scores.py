@@ -1,0 +1,175 @@
+"""The model of payments: on the demo by its rules, on planted fraud by its classifier."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import polars as pl
+import pytest
+from payments import frame
+
+from ingest.home import Home
+from ml.frame.model import Data, Slice, TooLittleDataError
+from ml.frame.reading import read_data
+from ml.frame.scores import read_scores
+from ml.payment_anomaly.classifier import COUNTS, DEFAULTS, LEARNED
+from ml.payment_anomaly.judging import at_budget, judge_ranking
+from ml.payment_anomaly.model import LEVELS, PAYMENTS, RULES, PaymentAnomaly
+
+MODEL = PaymentAnomaly()
+LAST = date(2025, 12, 31)
+
+
+def payments(days: int = 400, per_day: int = 40, seed: int = 1) -> pl.DataFrame:
+    """Fraud, one in thirty payments, shows in two weak signals together."""
+    rng = np.random.default_rng(seed)
+    count = days * per_day
+    is_fraud = rng.random(count) < 1 / 30
+    day = np.arange(count) // per_day
+    rows = frame([{} for _ in range(count)]).with_columns(
+        pl.Series("payment_id", [f"P{i:06d}" for i in range(count)]),
+        pl.Series("payment_date", [LAST - timedelta(days=int(days - 1 - d)) for d in day]),
+        pl.Series("amount", rng.lognormal(4, 0.6, count)).cast(pl.Decimal(18, 2)),
+        pl.Series("gateway_risk_score", rng.beta(2 + 1.5 * is_fraud, 8, count)),
+        pl.Series("device_other_accounts", rng.poisson(0.2 + 1.2 * is_fraud)),
+        pl.Series("is_charged_back", is_fraud),
+        pl.lit(True).alias("is_captured"),
+        pl.lit(1).alias("installments"),
+        pl.lit(None, pl.Float64).alias("customer_mean_amount"),
+        pl.lit(None, pl.Float64).alias("customer_days_since_payment"),
+        pl.lit(None, pl.Boolean).alias("is_network_abroad"),
+    )
+    paid_at = pl.col("payment_date").cast(pl.Datetime("us")) + timedelta(hours=12)
+    others = [pl.lit(0).alias(name) for name in COUNTS if name != "device_other_accounts"]
+    return rows.with_columns(
+        paid_at.alias("paid_at"), pl.col("amount").alias("reporting_amount"), *others
+    )
+
+
+def data(rows: pl.DataFrame) -> Data:
+    seeds = Path(__file__).resolve().parents[3] / "seeds"
+    with duckdb.connect() as connection:
+        rules = connection.sql(
+            f"select * exclude description from '{seeds}/payment_rules.csv' order by rule_id"
+        ).pl()
+        levels = connection.sql(f"from '{seeds}/payment_risk_levels.csv'").pl()
+    return Data({PAYMENTS: rows, RULES: rules, LEVELS: levels}, "hash", datetime(2026, 1, 1))
+
+
+@pytest.fixture(scope="module")
+def planted() -> Data:
+    return data(payments())
+
+
+@pytest.fixture(scope="module")
+def judged(planted: Data) -> Slice:
+    return MODEL.slice(planted)
+
+
+def test_the_slice_is_mature_and_a_gap_lies_before_it(judged: Slice) -> None:
+    assert judged.as_of == LAST
+    assert judged.judged_before == {"shop": LAST - timedelta(days=44)}
+    assert judged.judged_from == {"shop": LAST - timedelta(days=100)}
+    assert judged.train_before == {"shop": LAST - timedelta(days=145)}
+
+
+def test_too_few_chargebacks_leave_the_rules_alone() -> None:
+    with pytest.raises(TooLittleDataError, match="matured chargebacks to learn from, at least 30"):
+        MODEL.slice(data(payments(days=180)))
+    with pytest.raises(TooLittleDataError, match="no payments"):
+        MODEL.slice(data(payments().clear()))
+
+
+def test_the_classifier_finds_what_the_rules_cannot(
+    planted: Data, judged: Slice, tmp_path: Path
+) -> None:
+    fitted = MODEL.fit(planted, judged, DEFAULTS)
+    learned = MODEL.judge(fitted, planted, judged).metrics
+    ruled = MODEL.judge(MODEL.baseline(), planted, judged).metrics
+    assert learned["average_precision"] > 2 * ruled["average_precision"]
+    assert learned["precision_at_1.0%"] > 0.4 > ruled["precision_at_1.0%"]
+    scores = MODEL.score(fitted, planted)
+    MODEL.save(fitted, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"booster.txt", "calibration.json"}
+    assert MODEL.score(MODEL.load(tmp_path), planted).equals(scores)
+    again = MODEL.fit(planted, judged, DEFAULTS)
+    assert MODEL.score(again, planted).equals(scores)
+
+    test = judged.judged(scores, "payment_date").join(planted[PAYMENTS], on="payment_id")
+    expected = float(test["chargeback_probability"].sum())
+    assert expected == pytest.approx(test["is_charged_back"].sum(), rel=0.35)  # calibrated
+    top = test.sort("review_score", descending=True).head(20)
+    assert top["reason_codes"].str.contains("device_other_accounts|gateway_risk_score").all()
+
+
+def test_what_comes_after_the_training_days_changes_no_tree(
+    planted: Data, judged: Slice, tmp_path: Path
+) -> None:
+    later = pl.col("payment_date") >= judged.train_before["shop"]
+    changed = planted[PAYMENTS].with_columns(
+        pl.when(later).then(~pl.col("is_charged_back")).otherwise("is_charged_back"),
+        pl.when(later).then(0.99).otherwise("gateway_risk_score").alias("gateway_risk_score"),
+    )
+    for name, rows in (("one", planted[PAYMENTS]), ("two", changed)):
+        (tmp_path / name).mkdir()
+        MODEL.save(MODEL.fit(data(rows), judged, DEFAULTS), tmp_path / name)
+    for file in ("booster.txt", "calibration.json"):
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+
+
+def test_a_declined_payment_has_no_probability(planted: Data, judged: Slice) -> None:
+    rows = planted[PAYMENTS].with_columns(pl.col("payment_id").ne("P000000").alias("is_captured"))
+    fitted = MODEL.fit(data(rows), judged, DEFAULTS)
+    scores = MODEL.score(fitted, data(rows))
+    assert scores.filter(pl.col("chargeback_probability").is_null())["payment_id"].to_list() == [
+        "P000000"
+    ]
+    assert scores["risk_level"].null_count() == scores["review_score"].null_count() == 0
+
+
+def ranked(scores: list[float], bad: list[int], amounts: list[float]) -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "source_system": "shop",
+            "payment_id": [f"P{i:03d}" for i in range(len(scores))],
+            "review_score": scores,
+            "risk_level": ["HIGH" if score > 0.5 else "LOW" for score in scores],
+            "is_charged_back": [i in bad for i in range(len(scores))],
+            "amount": amounts,
+        }
+    )
+
+
+def test_metrics_at_a_budget_are_those_counted_by_hand() -> None:
+    scores = [1 - i / 400 for i in range(400)]
+    found = judge_ranking(ranked(scores, [0, 3, 390, 399], [100.0] * 399 + [700.0]), 0.01)
+    assert found.metrics["precision_at_0.5%"] == 1 / 2  # of 2
+    assert found.metrics["recall_at_0.5%"] == 1 / 4
+    assert found.metrics["precision_at_1.0%"] == 2 / 4
+    assert found.metrics["value_recall_at_1.0%"] == 200 / 1000
+    assert found.metrics["alert_rate"] == 200 / 400
+    assert found.losses["loss"].sum() == 2
+
+
+def test_equal_scores_do_not_exceed_the_budget() -> None:
+    rows = ranked([0.0] * 300, [], [1.0] * 300)
+    assert rows.filter(at_budget(0.01))["payment_id"].to_list() == ["P000", "P001", "P002"]
+
+
+def test_scores_of_the_demo_are_one_row_for_each_payment(demo_home: Home) -> None:
+    scores = read_scores(demo_home.scores / MODEL.name)
+    found = read_data(demo_home.warehouse_file, MODEL.reads)
+    keys = found[PAYMENTS].select("source_system", "payment_id")
+    assert scores.select("source_system", "payment_id").equals(keys)
+    again = MODEL.score(MODEL.baseline(), found).sort(MODEL.key)
+    assert scores.drop("served_by").equals(again)
+    assert scores["served_by"].unique().to_list() == ["rules"]
+
+
+def test_every_column_that_is_learned_from_is_declared() -> None:
+    declared = next(table for table in MODEL.reads if table.name == PAYMENTS)
+    assert set(LEARNED) == set(declared.features) <= set(declared.columns)
+    assert "is_charged_back" not in declared.features
