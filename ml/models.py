@@ -7,8 +7,9 @@ from typing import Any
 from ml.errors import ModelError
 from ml.frame.model import Model
 from ml.payment_anomaly import PaymentAnomaly
+from ml.pricing import PriceRecommendation
 
-MODELS: tuple[Model[Any], ...] = (PaymentAnomaly(),)
+MODELS: tuple[Model[Any], ...] = (PaymentAnomaly(), PriceRecommendation())
 
 
 def model_named(name: str) -> Model[Any]:

@@ -12,9 +12,9 @@ import polars as pl
 
 from ml.frame.gate import GateRules, Judgement
 from ml.frame.model import Data, Model, Params, Slice, Table, TooLittleDataError
+from ml.frame.trees import DEFAULTS, SPACE, CalibratedTrees, fit_calibrated, fit_trees
 from ml.frame.tuning import minimise
-from ml.payment_anomaly import classifier
-from ml.payment_anomaly.classifier import DEFAULTS, LEARNED, Classifier
+from ml.payment_anomaly.classifier import LEARNED, input_names, matrix, rows_of
 from ml.payment_anomaly.judging import at_budget, judge_ranking, plot_precision_recall
 from ml.payment_anomaly.rules import Rule, apply_rules, level_of
 from ml.payment_anomaly.zscore import add_z_scores
@@ -29,13 +29,14 @@ MATURE_DAYS = 45
 JUDGED_DAYS = 56
 LEAST_CHARGEBACKS = 30
 BUDGET = 0.01
+_METRIC = "average_precision"
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """The classifier, or None: then points and z-score rank the payments."""
+    """The trees of the classifier, or None: then points and z-score rank the payments."""
 
-    classifier: Classifier | None = None
+    trees: CalibratedTrees | None = None
 
 
 class PaymentAnomaly(Model[Fitted]):
@@ -153,26 +154,21 @@ class PaymentAnomaly(Model[Fitted]):
     def tune(self, data: Data, judged: Slice, trials: int) -> Params:
         """Parameters with the best average precision on the last fifth of the training days."""
         training, validation = _split(self._rated(data).filter("is_captured"), judged)
-        methods = sorted(training["payment_method_id"].unique().to_list())
+        inputs = input_names(training)
+        learned, checked = rows_of(training, inputs), rows_of(validation, inputs)
 
         def loss(params: Params) -> float:
-            booster = classifier.fit_trees(training, validation, methods, params, self.seed)
-            return -float(booster.best_score["valid_0"]["average_precision"])
+            booster = fit_trees(learned, checked, _METRIC, params, self.seed)
+            return -float(booster.best_score["valid_0"][_METRIC])
 
-        space = {
-            "learning_rate": (0.02, 0.15),
-            "num_leaves": (4, 48),
-            "min_data_in_leaf": (10, 200),
-            "lambda_l2": (0.1, 30.0),
-            "feature_fraction": (0.5, 1.0),
-            "bagging_fraction": (0.6, 1.0),
-        }
-        return minimise(loss, space, DEFAULTS, trials, self.seed)
+        return minimise(loss, SPACE, DEFAULTS, trials, self.seed)
 
     def fit(self, data: Data, judged: Slice, params: Params) -> Fitted:
         """Learns from the first four fifths of the training days, calibrates on the last."""
         training, validation = _split(self._rated(data).filter("is_captured"), judged)
-        return Fitted(classifier.fit(training, validation, params, self.seed))
+        inputs = input_names(training)
+        learned, checked = rows_of(training, inputs), rows_of(validation, inputs)
+        return Fitted(fit_calibrated(learned, checked, inputs, _METRIC, params, self.seed))
 
     def judge(self, fitted: Fitted, data: Data, judged: Slice) -> Judgement:
         """Ranking quality on captured payments: missed chargebacks are the loss."""
@@ -182,15 +178,16 @@ class PaymentAnomaly(Model[Fitted]):
         """Every payment with z-score, points, probability, levels, reasons and review score."""
         rated = self._rated(data)
         cuts = data[LEVELS]
-        if fitted.classifier is None:
+        if fitted.trees is None:
             scored = rated.with_columns(
                 pl.lit(None, dtype=pl.Float64).alias("chargeback_probability"),
                 pl.lit("").alias("learned_reasons"),
             )
         else:
+            rows = matrix(rated, fitted.trees.inputs)
             scored = rated.with_columns(
-                pl.Series("chargeback_probability", fitted.classifier.probability(rated)),
-                pl.Series("learned_reasons", fitted.classifier.reasons(rated), dtype=pl.String),
+                pl.Series("chargeback_probability", fitted.trees.probability(rows)),
+                pl.Series("learned_reasons", fitted.trees.reasons(rows), dtype=pl.String),
             ).with_columns(
                 pl.when("is_captured").then("chargeback_probability"),
                 pl.when("is_captured").then("learned_reasons").otherwise(pl.lit("")),
@@ -219,12 +216,12 @@ class PaymentAnomaly(Model[Fitted]):
 
     def save(self, fitted: Fitted, folder: Path) -> None:
         """Writes the classifier; the baseline has nothing to keep."""
-        if fitted.classifier is not None:
-            fitted.classifier.save(folder)
+        if fitted.trees is not None:
+            fitted.trees.save(folder)
 
     def load(self, folder: Path) -> Fitted:
         """Reads the classifier."""
-        return Fitted(Classifier.load(folder))
+        return Fitted(CalibratedTrees.load(folder))
 
     def plots(self, fitted: Fitted, data: Data, judged: Slice) -> Mapping[str, Figure]:
         """Precision and recall of the classifier and of the rules."""

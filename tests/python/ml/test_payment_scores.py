@@ -15,7 +15,8 @@ from ingest.home import Home
 from ml.frame.model import Data, Slice, TooLittleDataError
 from ml.frame.reading import read_data
 from ml.frame.scores import read_scores
-from ml.payment_anomaly.classifier import COUNTS, DEFAULTS, LEARNED
+from ml.frame.trees import DEFAULTS
+from ml.payment_anomaly.classifier import COUNTS, LEARNED
 from ml.payment_anomaly.judging import at_budget, judge_ranking
 from ml.payment_anomaly.model import LEVELS, PAYMENTS, RULES, PaymentAnomaly
 

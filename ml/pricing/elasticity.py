@@ -1,0 +1,199 @@
+"""Own-price elasticities: pooled by category, and as much of each product's own as its sales show.
+
+Units of a product at each of its prices, given their total, are multinomial when they are Poisson
+with a rate of base x exposure x price^elasticity: the base falls out (Hausman, Hall and Griliches,
+Econometric Models for Count Data, 1984). Products are shrunk to their category by an empirical
+Bayes normal prior (Morris, Parametric Empirical Bayes Inference, 1983).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+Floats = npt.NDArray[np.float64]
+
+PRIOR_MEAN, PRIOR_DEVIATION = -2.0, 1.5
+"""Of all products, before any sale: most retail elasticities lie between -1 and -4 (Bijmolt, van
+Heerde and Pieters, New Empirical Generalizations on the Determinants of Price Elasticity, 2005)."""
+_STEPS = 50
+_LEAST_UNITS = 3
+
+
+@dataclass(frozen=True)
+class Elasticities:
+    """Mean and standard deviation by category, and by product where its sales say something.
+
+    `categories` and `products` are keyed by (source_system, name); `spread` is the standard
+    deviation of products around their category.
+    """
+
+    categories: Mapping[tuple[str, str], tuple[float, float]]
+    products: Mapping[tuple[str, str], tuple[float, float]]
+    spread: float
+
+    def of(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Adds elasticity and elasticity_deviation to rows of products with their category.
+
+        A product without sales of its own has its category's mean and the spread around it.
+        """
+        fallback = (PRIOR_MEAN, PRIOR_DEVIATION)
+        means, deviations = [], []
+        for source, category, product in rows.select(
+            "source_system", "category", "product_id"
+        ).iter_rows():
+            found = self.products.get((source, product))
+            if found is None:
+                mean, deviation = self.categories.get((source, category), fallback)
+                found = (mean, float(np.hypot(deviation, self.spread)))
+            means.append(found[0])
+            deviations.append(found[1])
+        return rows.with_columns(
+            pl.Series("elasticity", means, dtype=pl.Float64),
+            pl.Series("elasticity_deviation", deviations, dtype=pl.Float64),
+        )
+
+    def of_category(self, rows: pl.DataFrame) -> pl.Series:
+        """The mean elasticity of the category of each row."""
+        means = [
+            self.categories.get(key, (PRIOR_MEAN, PRIOR_DEVIATION))[0]
+            for key in rows.select("source_system", "category").iter_rows()
+        ]
+        return pl.Series("category_elasticity", means, dtype=pl.Float64)
+
+    def save(self, file: Path) -> None:
+        """Writes JSON."""
+        content = {
+            "categories": [[*key, *value] for key, value in self.categories.items()],
+            "products": [[*key, *value] for key, value in self.products.items()],
+            "spread": self.spread,
+        }
+        file.write_text(json.dumps(content), encoding="utf-8")
+
+    @classmethod
+    def load(cls, file: Path) -> Elasticities:
+        """Reads what `save` wrote."""
+        content = json.loads(file.read_text(encoding="utf-8"))
+        return cls(
+            {(source, name): (mean, sd) for source, name, mean, sd in content["categories"]},
+            {(source, name): (mean, sd) for source, name, mean, sd in content["products"]},
+            content["spread"],
+        )
+
+
+def fit_elasticities(responses: pl.DataFrame) -> Elasticities:
+    """Elasticities of rows of features.price_responses.
+
+    Columns: source_system, category, product_id, price (> 0), units and category_units (>= 0), of
+    any number of months. Products that were sold at one price only tell nothing of their own.
+    """
+    rows = (
+        responses.filter((pl.col("category_units") > 0) & (pl.col("price") > 0))
+        .group_by("source_system", "category", "product_id", "price")
+        .agg(pl.col("units").sum(), pl.col("category_units").sum())
+        .sort("source_system", "category", "product_id", "price")
+    )
+    informative = (pl.len().over("source_system", "product_id") > 1) & (
+        pl.col("units").sum().over("source_system", "product_id") >= _LEAST_UNITS
+    )
+    rows = rows.filter(informative)
+    if rows.is_empty():
+        return Elasticities({}, {}, 0.0)
+    product = rows.select("source_system", "product_id").to_struct("p").rle_id().to_numpy()
+    category = rows.select("source_system", "category").to_struct("c").rank("dense").to_numpy() - 1
+    log_price = np.log(rows["price"].cast(pl.Float64).to_numpy())
+    units = rows["units"].cast(pl.Float64).to_numpy()
+    exposure = np.log(rows["category_units"].cast(pl.Float64).to_numpy())
+    panel = _Panel(product, log_price, units, exposure)
+
+    product_category = category[panel.first]
+    prior = np.full(int(product_category.max()) + 1, 1 / PRIOR_DEVIATION**2)
+    pooled, pooled_information = _newton(
+        panel, product_category, np.full(prior.size, PRIOR_MEAN), prior
+    )
+    spread = _spread(panel, pooled[product_category])
+    own_prior = np.full(panel.size, 1 / max(spread, 0.05) ** 2)
+    own, own_information = _newton(
+        panel, np.arange(panel.size), pooled[product_category], own_prior
+    )
+    deviation = 1 / np.sqrt(own_information)
+    pooled_deviation = 1 / np.sqrt(pooled_information)
+    # A product hangs on its category as far as it is shrunk to it.
+    shrinkage = own_prior * deviation**2
+    own_deviation = np.hypot(deviation, shrinkage * pooled_deviation[product_category])
+
+    names = rows[panel.first]
+    keys = names.select("source_system", "product_id").rows()
+    categories = names.select("source_system", "category").rows()
+    return Elasticities(
+        {
+            categories[i]: (float(pooled[c]), float(pooled_deviation[c]))
+            for i, c in enumerate(product_category.tolist())
+        },
+        {
+            key: (float(mean), float(sd))
+            for key, mean, sd in zip(keys, own, own_deviation, strict=True)
+        },
+        spread,
+    )
+
+
+class _Panel:
+    """Rows of products (sorted), with what the conditional likelihood needs."""
+
+    def __init__(
+        self, product: npt.NDArray[np.int64], log_price: Floats, units: Floats, exposure: Floats
+    ) -> None:
+        self.product = product.astype(np.int64)
+        self.first = np.flatnonzero(np.diff(self.product, prepend=-1))
+        self.size = self.first.size
+        self.units = units
+        self.total = np.add.reduceat(units, self.first)
+        weight = np.add.reduceat(np.exp(exposure) * log_price, self.first)
+        mean = weight / np.add.reduceat(np.exp(exposure), self.first)
+        self.log_price = log_price - mean[self.product]  # centred: steps of Newton stay small
+        self.exposure = exposure
+
+    def score(self, elasticity: Floats) -> tuple[Floats, Floats]:
+        """Slope and information of the log-likelihood by product, at elasticities by product."""
+        logit = self.exposure + elasticity[self.product] * self.log_price
+        logit -= np.maximum.reduceat(logit, self.first)[self.product]
+        share = np.exp(logit)
+        share /= np.add.reduceat(share, self.first)[self.product]
+        mean = np.add.reduceat(share * self.log_price, self.first)
+        square = np.add.reduceat(share * self.log_price**2, self.first)
+        slope = np.add.reduceat(self.units * self.log_price, self.first) - self.total * mean
+        return slope, self.total * np.maximum(square - mean**2, 0)
+
+
+def _newton(
+    panel: _Panel, group: npt.NDArray[np.int64], prior_mean: Floats, prior_information: Floats
+) -> tuple[Floats, Floats]:
+    """The most likely elasticity of each group of products under a normal prior."""
+    estimate = prior_mean.copy()
+    information = prior_information.copy()
+    for _ in range(_STEPS):
+        slope, curvature = panel.score(estimate[group])
+        slopes = np.bincount(group, slope, estimate.size)
+        information = np.bincount(group, curvature, estimate.size) + prior_information
+        step = (slopes - prior_information * (estimate - prior_mean)) / information
+        estimate = estimate + np.clip(step, -1, 1)
+        if np.abs(step).max() < 1e-10:
+            break
+    return estimate, information
+
+
+def _spread(panel: _Panel, pooled: Floats) -> float:
+    """Standard deviation of products around their category, by the method of moments.
+
+    At the pooled value the slope of a product has variance information + information^2 x spread^2.
+    """
+    slope, information = panel.score(pooled)
+    excess = float((slope**2 - information).sum() / max((information**2).sum(), 1e-12))
+    return float(np.sqrt(max(excess, 0.0)))

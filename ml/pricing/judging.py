@@ -1,0 +1,119 @@
+"""How good the forecast of a price change's success is: the usual report, and what it is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from ml.frame.gate import Judgement
+from ml.frame.trees import Floats
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_TINY = 1e-6
+
+
+def judge_episodes(episodes: pl.DataFrame, threshold: float) -> Judgement:
+    """Metrics of episodes with probability, is_success, lift and change_share.
+
+    `lift` is the change in daily margin beyond that of the controls, as a share of the daily margin
+    before. The loss of an episode is its log loss. The report of predictions at `threshold` stands
+    beside that of the majority class and of always success.
+    """
+    from sklearn.metrics import brier_score_loss, roc_auc_score  # takes seconds
+
+    labels = episodes["is_success"].cast(pl.Int8).to_numpy()
+    probability = np.clip(episodes["probability"].to_numpy(), _TINY, 1 - _TINY)
+    metrics: dict[str, float] = {"episodes": float(labels.size), "threshold": threshold}
+    metrics |= _report("", labels, (probability >= threshold).astype(int))
+    majority = int(labels.mean() >= 0.5) if labels.size else 1
+    metrics |= _report("majority_", labels, np.full(labels.size, majority))
+    metrics |= _report("always_1_", labels, np.ones(labels.size, dtype=int))
+    if 0 < labels.sum() < labels.size:
+        metrics["roc_auc"] = float(roc_auc_score(labels, probability))
+    metrics["brier"] = float(brier_score_loss(labels, probability)) if labels.size else 0.0
+    metrics["calibration_error"] = _calibration_error(labels, probability)
+    kept = episodes.filter(pl.col("probability") >= threshold)
+    lifts, lifts_kept = episodes["lift"].to_numpy(), kept["lift"].to_numpy()
+    metrics["mean_lift"] = float(lifts.mean()) if lifts.size else 0.0
+    metrics["mean_lift_kept"] = float(lifts_kept.mean()) if lifts_kept.size else 0.0
+    metrics["policy_value"] = float(lifts_kept.sum()) / max(1, lifts.size)
+    log_loss = -np.log(np.where(labels == 1, probability, 1 - probability))
+    losses = episodes.select(
+        pl.concat_str(
+            "source_system", "product_id", pl.col("change_date").cast(pl.String), separator="|"
+        ).alias("unit"),
+        pl.col("source_system").alias("segment"),
+        pl.Series("loss", log_loss),
+        pl.lit(1.0).alias("weight"),
+    )
+    return Judgement(metrics, losses)
+
+
+def best_threshold(probability: Floats, lift: Floats) -> float:
+    """The least probability at which changes are worth most in all; 0 where that is all of them.
+
+    Among the thresholds between episodes the one that keeps the largest sum of lifts; of equal
+    ones the lowest, which keeps most changes.
+    """
+    order = np.argsort(probability, kind="stable")
+    kept = np.concatenate([[lift.sum()], lift.sum() - np.cumsum(lift[order])])
+    best = int(kept.argmax())
+    if best == 0:
+        return 0.0
+    if best == probability.size:
+        return 1.0
+    return float((probability[order[best - 1]] + probability[order[best]]) / 2)
+
+
+def plot_reliability(episodes: pl.DataFrame) -> Figure:
+    """Share of successes over the probability that was given, by tenths of the episodes."""
+    from matplotlib.figure import Figure
+
+    tenths = (
+        episodes.sort("probability")
+        .with_columns((pl.int_range(pl.len()) * 10 // pl.len()).alias("tenth"))
+        .group_by("tenth", maintain_order=True)
+        .agg(pl.col("probability").mean(), pl.col("is_success").mean())
+    )
+    figure = Figure(figsize=(5, 4), layout="constrained")
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color="0.7", linestyle="--")
+    axes.plot(tenths["probability"], tenths["is_success"], marker="o")
+    axes.set(xlabel="probability given", ylabel="share of successes", xlim=(0, 1), ylim=(0, 1))
+    axes.grid(alpha=0.3)
+    return figure
+
+
+def _report(prefix: str, labels: Any, predicted: Any) -> Mapping[str, float]:
+    """Precision, recall, F1 and support by class, accuracy, and both averages."""
+    from sklearn.metrics import classification_report
+
+    found = classification_report(
+        labels, predicted, labels=[0, 1], output_dict=True, zero_division=0.0
+    )
+    metrics = {f"{prefix}accuracy": float((labels == predicted).mean()) if len(labels) else 0.0}
+    for section in ("0", "1", "macro avg", "weighted avg"):
+        name = section.replace(" avg", "") if "avg" in section else f"class_{section}"
+        for measure in ("precision", "recall", "f1-score", "support"):
+            if measure == "support" and "avg" in section:
+                continue
+            short = measure.removesuffix("-score")
+            metrics[f"{prefix}{name}_{short}"] = float(found[section][measure])
+    return metrics
+
+
+def _calibration_error(labels: Any, probability: Floats) -> float:
+    """Mean distance of probability and share of successes over ten bins of equal width."""
+    if not len(labels):
+        return 0.0
+    bins = np.minimum((probability * 10).astype(int), 9)
+    counts = np.bincount(bins, minlength=10)
+    distance = np.abs(
+        np.bincount(bins, labels, minlength=10) - np.bincount(bins, probability, minlength=10)
+    )
+    return float(distance.sum() / counts.sum())

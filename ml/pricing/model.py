@@ -1,0 +1,317 @@
+"""The model of prices: elasticities propose, a classifier doubts, guardrails bound."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import polars as pl
+
+from ml.frame.gate import GateRules, Judgement
+from ml.frame.model import Data, Model, Params, Slice, Table, TooLittleDataError
+from ml.frame.trees import DEFAULTS, SPACE, CalibratedTrees, Floats, Rows, fit_calibrated, fit_trees
+from ml.frame.tuning import minimise
+from ml.pricing.elasticity import Elasticities, fit_elasticities
+from ml.pricing.judging import best_threshold, judge_episodes, plot_reliability
+from ml.pricing.policy import HOLD, SKIP, Guardrails, gain_per_unit, held, propose
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+EPISODES = "features.price_episodes"
+RESPONSES = "features.price_responses"
+CANDIDATES = "features.price_candidates"
+GUARDRAILS = "seeds.price_guardrails"
+WINDOW_DAYS = 14
+JUDGED_DAYS = 91
+LEAST_EPISODES = 100
+
+_STATE = (
+    "price_to_category_ratio",
+    "days_since_change",
+    "planned_discount_share",
+    "in_stock_days_before",
+    "units_before",
+    "daily_margin_before",
+)
+LEARNED = ("change_share", *_STATE)
+INPUTS = (*LEARNED, "category_elasticity", "margin_share", "predicted_gain_share")
+_METRIC = "binary_logloss"
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Elasticities, the classifier and its threshold; None for the baseline, which holds."""
+
+    elasticities: Elasticities | None = None
+    trees: CalibratedTrees | None = None
+    threshold: float = 0.0
+    base_rate: float = 0.5
+
+
+class PriceRecommendation(Model[Fitted]):
+    """Which prices to raise, to lower and to leave alone."""
+
+    name = "price_recommendation"
+    description = "Raise, hold or lower the price of each product, with the gain in margin."
+    trained_as = "elasticity and lightgbm"
+    baseline_name = "hold"
+    key = ("source_system", "product_id")
+    dated_by = "as_of_date"
+    as_of_sql = f"select max(as_of_date) from {CANDIDATES}"
+    reads = (
+        Table(
+            EPISODES,
+            (
+                "source_system",
+                "product_id",
+                "change_date",
+                "category",
+                "price_before",
+                "cost_amount",
+                *LEARNED,
+                "daily_margin_change",
+                "control_daily_margin_change",
+                "unusable_reason",
+                "is_success",
+            ),
+            ("source_system", "product_id", "change_date"),
+            LEARNED,
+        ),
+        Table(
+            RESPONSES,
+            (
+                "source_system",
+                "category",
+                "product_id",
+                "month_start",
+                "price",
+                "units",
+                "category_units",
+            ),
+            ("source_system", "product_id", "month_start", "price"),
+            ("units", "category_units"),
+        ),
+        Table(
+            CANDIDATES,
+            (
+                "source_system",
+                "product_id",
+                "as_of_date",
+                "category",
+                "currency",
+                "price",
+                "cost_amount",
+                *_STATE,
+            ),
+            ("source_system", "product_id"),
+        ),
+        Table(
+            GUARDRAILS,
+            ("min_margin_share", "max_change_share", "min_days_between_changes"),
+            ("min_margin_share",),
+        ),
+    )
+    scores: ClassVar[Mapping[str, Any]] = {
+        "source_system": pl.String,
+        "product_id": pl.String,
+        "as_of_date": pl.Date,
+        "currency": pl.String,
+        "price": pl.Decimal(18, 2),
+        "proposed_price": pl.Decimal(18, 2),
+        "action": pl.String,
+        "reason": pl.String,
+        "change_share": pl.Float64,
+        "elasticity": pl.Float64,
+        "elasticity_deviation": pl.Float64,
+        "success_probability": pl.Float64,
+        "expected_daily_margin": pl.Float64,
+        "expected_daily_gain": pl.Float64,
+        "lower_daily_gain": pl.Float64,
+    }
+    rules = GateRules(ceilings={"calibration_error": 0.15}, tolerance=0.0, guarded_units=200)
+
+    def baseline(self) -> Fitted:
+        """Every price stays."""
+        return Fitted()
+
+    def slice(self, data: Data) -> Slice:
+        """Changes of the latest 13 weeks whose two weeks after are over."""
+        as_of: date | None = data[CANDIDATES]["as_of_date"].max()  # type: ignore[assignment]
+        if as_of is None:
+            raise TooLittleDataError("No product has a price.", "The baseline serves until then.")
+        sources = data[CANDIDATES]["source_system"].unique().sort().to_list()
+        before = as_of - timedelta(days=WINDOW_DAYS - 2)
+        first = before - timedelta(days=JUDGED_DAYS)
+        train = first - timedelta(days=WINDOW_DAYS)
+        found = Slice(
+            dict.fromkeys(sources, train),
+            dict.fromkeys(sources, first),
+            dict.fromkeys(sources, before),
+            as_of,
+        )
+        usable = _usable(data)
+        training, validation = _split(usable, found)
+        for part, rows in (
+            ("to learn from", training),
+            ("to calibrate by", validation),
+            ("to judge by", found.judged(usable, "change_date")),
+        ):
+            if rows.height < LEAST_EPISODES:
+                raise TooLittleDataError(
+                    f"There are {rows.height} price changes {part}, at least {LEAST_EPISODES}.",
+                    "Prices stay until there are more.",
+                )
+        return found
+
+    def tune(self, data: Data, judged: Slice, trials: int) -> Params:
+        """Parameters with the least log loss on the last fifth of the training changes."""
+        training, validation = _split(_usable(data), judged)
+        elasticities = _elasticities(data, judged)
+        learned, checked = (_rows(rows, elasticities) for rows in (training, validation))
+
+        def loss(params: Params) -> float:
+            booster = fit_trees(learned, checked, _METRIC, params, self.seed)
+            return float(booster.best_score["valid_0"][_METRIC])
+
+        return minimise(loss, SPACE, DEFAULTS, trials, self.seed)
+
+    def fit(self, data: Data, judged: Slice, params: Params) -> Fitted:
+        """Elasticities of whole months before the slice; a classifier of changes before it."""
+        training, validation = _split(_usable(data), judged)
+        elasticities = _elasticities(data, judged)
+        learned, checked = (_rows(rows, elasticities) for rows in (training, validation))
+        trees = fit_calibrated(learned, checked, INPUTS, _METRIC, params, self.seed)
+        probability = trees.probability(checked[0])
+        threshold = best_threshold(probability, validation["lift"].to_numpy())
+        return Fitted(elasticities, trees, threshold, float(learned[1].mean()))
+
+    def judge(self, fitted: Fitted, data: Data, judged: Slice) -> Judgement:
+        """Log loss of success against the base rate, the report, and what the kept changes won."""
+        rows = judged.judged(_usable(data), "change_date")
+        if fitted.trees is None or fitted.elasticities is None:
+            training = judged.training(_usable(data), "change_date")
+            rate = float(training["is_success"].to_numpy().mean())
+            return judge_episodes(rows.with_columns(pl.lit(rate).alias("probability")), 1.0)
+        probability = fitted.trees.probability(_rows(rows, fitted.elasticities)[0])
+        return judge_episodes(
+            rows.with_columns(pl.Series("probability", probability)), fitted.threshold
+        )
+
+    def score(self, fitted: Fitted, data: Data) -> pl.DataFrame:
+        """A proposal for each product with a price, as of the last business date."""
+        products = data[CANDIDATES]
+        limits = data[GUARDRAILS].row(0, named=True)
+        guardrails = Guardrails(
+            float(limits["min_margin_share"]),
+            float(limits["max_change_share"]),
+            int(limits["min_days_between_changes"]),
+        )
+        elasticities = fitted.elasticities or Elasticities({}, {}, 0.0)
+        proposed = propose(elasticities.of(products), guardrails)
+        if fitted.trees is None:
+            proposed = held(proposed, pl.lit(True), "no_model_serves").with_columns(
+                pl.lit(None, pl.Float64).alias("success_probability"),
+                pl.lit(None, pl.Float64).alias("elasticity"),
+                pl.lit(None, pl.Float64).alias("elasticity_deviation"),
+            )
+        else:
+            episodes = proposed.with_columns(pl.col("price").alias("price_before"))
+            probability = fitted.trees.probability(_matrix(episodes, elasticities))
+            is_change = ~pl.col("action").is_in([HOLD, SKIP])
+            proposed = proposed.with_columns(
+                pl.Series("success_probability", probability)
+            ).with_columns(pl.when(is_change).then("success_probability"))
+            doubtful = pl.col("success_probability") < fitted.threshold
+            proposed = held(proposed, doubtful, "success_not_likely")
+        return proposed.select(self.scores.keys())
+
+    def save(self, fitted: Fitted, folder: Path) -> None:
+        """Writes trees, elasticities and threshold; the baseline has nothing to keep."""
+        if fitted.trees is None or fitted.elasticities is None:
+            return
+        fitted.trees.save(folder)
+        fitted.elasticities.save(folder / "elasticities.json")
+        content = {"threshold": fitted.threshold, "base_rate": fitted.base_rate}
+        (folder / "threshold.json").write_text(json.dumps(content), encoding="utf-8")
+
+    def load(self, folder: Path) -> Fitted:
+        """Reads what `save` wrote."""
+        content = json.loads((folder / "threshold.json").read_text(encoding="utf-8"))
+        return Fitted(
+            Elasticities.load(folder / "elasticities.json"),
+            CalibratedTrees.load(folder),
+            content["threshold"],
+            content["base_rate"],
+        )
+
+    def plots(self, fitted: Fitted, data: Data, judged: Slice) -> Mapping[str, Figure]:
+        """How the probabilities of the judged changes came true."""
+        if fitted.trees is None or fitted.elasticities is None:
+            return {}
+        rows = judged.judged(_usable(data), "change_date")
+        probability = fitted.trees.probability(_rows(rows, fitted.elasticities)[0])
+        judged_rows = rows.with_columns(pl.Series("probability", probability))
+        return {"Reliability": plot_reliability(judged_rows)}
+
+
+def _usable(data: Data) -> pl.DataFrame:
+    """Episodes that can be learned from, with their lift."""
+    change = pl.col("daily_margin_change") - pl.col("control_daily_margin_change")
+    scale = pl.max_horizontal(pl.col("daily_margin_before").abs(), pl.lit(1.0))
+    return (
+        data[EPISODES]
+        .filter(pl.col("unusable_reason").is_null() & pl.col("is_success").is_not_null())
+        .with_columns((change / scale).clip(-3, 3).alias("lift"))
+    )
+
+
+def _split(usable: pl.DataFrame, judged: Slice) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Training changes, a gap of their two weeks, and the last fifth of the days."""
+    rows = judged.training(usable, "change_date")
+    days = rows["change_date"].unique().sort()
+    if days.is_empty():
+        return rows, rows
+    start = days[int(len(days) * 0.8)]
+    before = pl.col("change_date") < start - timedelta(days=WINDOW_DAYS)
+    return rows.filter(before), rows.filter(pl.col("change_date") >= start)
+
+
+def _elasticities(data: Data, judged: Slice) -> Elasticities:
+    """Fitted on months that end before the judged changes begin."""
+    month_end = pl.col("month_start").dt.offset_by("1mo")
+    rows = data[RESPONSES].with_columns(month_end.alias("_month_end"))
+    rows = judged.training(rows, "month_start").filter(
+        pl.col("_month_end") <= max(judged.train_before.values())
+    )
+    return fit_elasticities(rows)
+
+
+def _rows(episodes: pl.DataFrame, elasticities: Elasticities) -> Rows:
+    return _matrix(episodes, elasticities), episodes["is_success"].cast(pl.Float64).to_numpy()
+
+
+def _matrix(episodes: pl.DataFrame, elasticities: Elasticities) -> Floats:
+    """Changes as numbers, shape (rows, INPUTS); the elasticity is that of the category, for a
+    product's own would know the sales that decide about success."""
+    price = episodes["price_before"].cast(pl.Float64).to_numpy()
+    cost = episodes["cost_amount"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    pooled = elasticities.of_category(episodes)
+    gain = gain_per_unit(price, cost, pooled.to_numpy(), episodes["change_share"].to_numpy())
+    with np.errstate(divide="ignore", invalid="ignore"):
+        frame = episodes.with_columns(
+            pooled,
+            pl.Series("margin_share", (price - cost) / price),
+            pl.Series("predicted_gain_share", gain / (price - cost)),
+        )
+    rows: Floats = (
+        frame.select(pl.col(name).cast(pl.Float64) for name in INPUTS)
+        .fill_null(float("nan"))
+        .to_numpy(order="c")
+    )
+    return rows

@@ -1,0 +1,132 @@
+"""Which price to propose: the margin over a bounded grid, under guardrails, with a lower bound."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+Floats = npt.NDArray[np.float64]
+
+RAISE, HOLD, LOWER, SKIP = "raise", "hold", "lower", "skip"
+GRID_STEP = 0.01
+LEAST_CHANGE = 0.02
+_QUANTILE = 1.645  # of the normal distribution, 95 %
+
+
+@dataclass(frozen=True)
+class Guardrails:
+    """What no proposal goes beyond.
+
+    `min_margin_share`: the floor is cost x (1 + it); `max_change_share`: either way; `min_days`:
+    between two changes of a product.
+    """
+
+    min_margin_share: float
+    max_change_share: float
+    min_days: int
+
+
+def propose(products: pl.DataFrame, guardrails: Guardrails) -> pl.DataFrame:
+    """A price for each product, with the gain it should bring and why it is not another.
+
+    Columns: price, cost_amount (Decimal, null where unknown), elasticity, elasticity_deviation,
+    days_since_change, units_before and in_stock_days_before. Adds action, reason, proposed_price,
+    change_share, and expected_daily_margin, expected_daily_gain and lower_daily_gain in currency
+    per in-stock day; null where there is no cost.
+    """
+    price = products["price"].cast(pl.Float64).to_numpy()
+    cost = products["cost_amount"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    mean = products["elasticity"].to_numpy()
+    deviation = products["elasticity_deviation"].to_numpy()
+    change = best_change(price, cost, mean, guardrails)
+    days = pl.col("in_stock_days_before")
+    daily = pl.when(days > 0).then(pl.col("units_before") / days).fill_null(0)
+    sold = products.select(daily).to_series().to_numpy()
+    gain = gain_per_unit(price, cost, mean, change)
+    lower = np.minimum(
+        gain_per_unit(price, cost, mean - _QUANTILE * deviation, change),
+        gain_per_unit(price, cost, mean + _QUANTILE * deviation, change),
+    )
+    proposed = products.with_columns(
+        pl.Series("_change", change),
+        pl.Series("expected_daily_margin", sold * (price - cost)).fill_nan(None),
+        pl.Series("expected_daily_gain", sold * gain).fill_nan(None),
+        pl.Series("lower_daily_gain", sold * lower).fill_nan(None),
+        pl.Series("_lower", lower),
+    )
+    reason = (
+        pl.when(pl.col("cost_amount").is_null())
+        .then(pl.lit("no_cost"))
+        .when(pl.col("days_since_change") < guardrails.min_days)
+        .then(pl.lit("changed_recently"))
+        .when(pl.col("_change").abs() <= LEAST_CHANGE)
+        .then(pl.lit("near_the_optimum"))
+        .when(pl.col("_lower") <= 0)
+        .then(pl.lit("gain_not_certain"))
+    )
+    result = proposed.with_columns(reason.alias("reason"))
+    moves = pl.col("reason").is_null()
+    result = result.with_columns(
+        pl.when(pl.col("reason") == "no_cost")
+        .then(pl.lit(SKIP))
+        .when(~moves)
+        .then(pl.lit(HOLD))
+        .when(pl.col("_change") > 0)
+        .then(pl.lit(RAISE))
+        .otherwise(pl.lit(LOWER))
+        .alias("action"),
+        pl.when(moves).then("_change").otherwise(0.0).alias("change_share"),
+    )
+    return held(result, pl.lit(False), "").drop("_change", "_lower")
+
+
+def held(proposed: pl.DataFrame, condition: pl.Expr, reason: str) -> pl.DataFrame:
+    """Turns proposals that meet a condition into hold; prices and gains follow the action."""
+    is_change = pl.col("action").is_in([RAISE, LOWER])
+    result = proposed.with_columns(
+        pl.when(is_change & condition).then(pl.lit(HOLD)).otherwise("action").alias("action"),
+        pl.when(is_change & condition).then(pl.lit(reason)).otherwise("reason").alias("reason"),
+        pl.when(is_change & condition).then(0.0).otherwise("change_share").alias("change_share"),
+    )
+    stays = ~pl.col("action").is_in([RAISE, LOWER])
+    price = pl.col("price").cast(pl.Float64)
+    return result.with_columns(
+        pl.when(pl.col("action") != SKIP)
+        .then((price * (1 + pl.col("change_share"))).round(2))
+        .alias("proposed_price"),
+        *(
+            pl.when(stays & pl.col(name).is_not_null()).then(0.0).otherwise(name).alias(name)
+            for name in ("expected_daily_gain", "lower_daily_gain")
+        ),
+        pl.when((pl.col("action") == LOWER) | (pl.col("action") == RAISE))
+        .then(pl.col("reason").fill_null("margin_is_higher"))
+        .otherwise("reason")
+        .alias("reason"),
+    )
+
+
+def best_change(price: Floats, cost: Floats, elasticity: Floats, guardrails: Guardrails) -> Floats:
+    """The change on the grid with the highest margin, by product; 0 where none is allowed.
+
+    A product that is sold under its floor may only be raised, as far as the bounds let it.
+    """
+    most = guardrails.max_change_share
+    steps = round(most / GRID_STEP)
+    grid: Floats = np.arange(-steps, steps + 1, dtype=np.float64) * GRID_STEP
+    prices = price[:, None] * (1 + grid)
+    floor = cost * (1 + guardrails.min_margin_share)
+    allowed = prices >= np.minimum(floor, price * (1 + most))[:, None] - 1e-9
+    margin = gain_per_unit(price[:, None], cost[:, None], elasticity[:, None], grid[None, :])
+    margin = np.where(allowed & np.isfinite(margin), margin, -np.inf)
+    margin[:, steps] = np.where(np.isneginf(margin[:, steps]), -1e300, margin[:, steps])
+    found: Floats = grid[margin.argmax(axis=1)]
+    return np.where(np.isfinite(cost), found, 0.0)
+
+
+def gain_per_unit(price: Floats, cost: Floats, elasticity: Floats, change: Floats) -> Floats:
+    """Margin at the changed price less that of today, per unit that is sold today."""
+    found: Floats = (price * (1 + change) - cost) * (1 + change) ** elasticity - (price - cost)
+    return found

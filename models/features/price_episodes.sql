@@ -1,0 +1,75 @@
+{{ config(**daily_feature('change_date')) }}
+
+with days as (
+    select * from {{ ref('int_price_days_measured') }}
+),
+
+-- What products of the category did meanwhile whose price stood still.
+controls as (
+    select
+        source_system,
+        category,
+        currency,
+        business_date,
+        count(*) filter (where is_measured and change_count_around = 0) as control_count,
+        avg(daily_margin_change) filter (where is_measured and change_count_around = 0)
+            as control_daily_margin_change,
+        median(cast(price as double)) as median_price
+    from days
+    group by source_system, category, currency, business_date
+),
+
+changes as (
+    select
+        *,
+        lag(business_date) over (
+            partition by source_system, product_id order by business_date
+        ) as previous_change_date
+    from days
+    where price_before is not null
+),
+
+episodes as (
+    select
+        changes.source_system,
+        changes.product_id,
+        changes.business_date as change_date,
+        changes.category,
+        changes.currency,
+        changes.price_before,
+        changes.price as price_after,
+        (changes.price - changes.price_before) / cast(changes.price_before as double)
+            as change_share,
+        changes.cost as cost_amount,
+        changes.price_before / nullif(controls.median_price, 0) as price_to_category_ratio,
+        {{ days_between('changes.previous_change_date', 'changes.business_date') }}
+            as days_since_change,
+        changes.planned_discount_share,
+        cast(changes.in_stock_days_before as integer) as in_stock_days_before,
+        cast(changes.reported_units_before as bigint) as units_before,
+        changes.reported_margin_before / cast(nullif(changes.in_stock_days_before, 0) as double)
+            as daily_margin_before,
+        cast(changes.in_stock_days_after as integer) as in_stock_days_after,
+        changes.daily_margin_change,
+        cast(controls.control_count as integer) as control_count,
+        controls.control_daily_margin_change,
+        case
+            when changes.cost is null then 'no_cost'
+            when changes.days_after < {{ var('price_window_days') }} then 'not_over_yet'
+            when changes.change_count_around > 1 then 'overlaps_another_change'
+            when not changes.is_measured then 'too_few_days_in_stock'
+            when coalesce(controls.control_count, 0) < {{ var('price_least_controls') }}
+                then 'too_few_controls'
+        end as unusable_reason,
+        changes.daily_margin_change > controls.control_daily_margin_change as is_success,
+        changes.available_at
+    from changes
+    left join controls
+        on changes.source_system = controls.source_system
+        and changes.category = controls.category
+        and changes.currency = controls.currency
+        and changes.business_date = controls.business_date
+)
+
+select * from episodes
+where {{ is_wanted_day('change_date') }}

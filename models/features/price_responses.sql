@@ -1,0 +1,48 @@
+{{ config(**daily_feature('month_start')) }}
+
+with days as (
+    select
+        *,
+        cast(date_trunc('month', business_date) as date) as month_start
+    from {{ ref('int_price_days_measured') }}
+),
+
+category_days as (
+    select
+        source_system,
+        category,
+        business_date,
+        sum(reported_units) as category_units
+    from days
+    group by source_system, category, business_date
+),
+
+-- Units of the category stand for season and promotions: a price moves a product's part of them.
+responses as (
+    select
+        days.source_system,
+        days.product_id,
+        days.category,
+        days.month_start,
+        days.price,
+        days.currency,
+        cast(sum(days.in_stock_days) as integer) as in_stock_days,
+        cast(sum(days.reported_units) as bigint) as units,
+        cast(sum(days.in_stock_days * category_days.category_units) as bigint) as category_units,
+        max(days.available_at) as available_at
+    from days
+    inner join category_days
+        on days.source_system = category_days.source_system
+        and days.category = category_days.category
+        and days.business_date = category_days.business_date
+    group by
+        days.source_system,
+        days.product_id,
+        days.category,
+        days.month_start,
+        days.price,
+        days.currency
+)
+
+select * from responses
+where {{ is_wanted_day('month_start') }}

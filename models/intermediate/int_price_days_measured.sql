@@ -1,0 +1,82 @@
+{% set days = var('price_window_days') %}
+
+with prices as (
+    select * from {{ ref('int_product_prices_found') }}
+),
+
+demand as (
+    select * from {{ ref('product_demand_daily') }}
+    where not is_future
+),
+
+priced_days as (
+    select
+        demand.source_system,
+        demand.product_id,
+        demand.category,
+        demand.business_date,
+        demand.planned_discount_share,
+        case when demand.is_stock_out then 0 else 1 end as in_stock_days,
+        demand.reported_units,
+        demand.reported_units * (prices.price - prices.cost) as reported_margin,
+        demand.ordered_units * (prices.price - prices.cost) as ordered_margin,
+        prices.price,
+        prices.cost,
+        prices.currency,
+        case
+            when prices.valid_from_date = demand.business_date then prices.price_before
+        end as price_before,
+        greatest(demand.available_at, prices.available_at) as available_at
+    from demand
+    inner join prices
+        on demand.source_system = prices.source_system
+        and demand.product_id = prices.product_id
+        and demand.business_date >= prices.valid_from_date
+        and demand.business_date < prices.valid_to_date
+),
+
+measured_days as (
+    select
+        *,
+        count(price_before) over around_day as change_count_around,
+        sum(in_stock_days) over before_day as in_stock_days_before,
+        sum(reported_units) over before_day as reported_units_before,
+        sum(reported_margin) over before_day as reported_margin_before,
+        sum(ordered_margin) over before_day as ordered_margin_before,
+        sum(in_stock_days) over from_day as in_stock_days_after,
+        sum(ordered_margin) over from_day as ordered_margin_after,
+        count(*) over from_day as days_after,
+        max(case when price_before is not null then business_date end) over (
+            partition by source_system, product_id order by business_date
+            rows between unbounded preceding and current row
+        ) as price_from_date
+    from priced_days
+    window
+        around_day as (
+            partition by source_system, product_id order by business_date
+            rows between {{ days }} preceding and {{ days - 1 }} following
+        ),
+        before_day as (
+            partition by source_system, product_id order by business_date
+            rows between {{ days }} preceding and 1 preceding
+        ),
+        from_day as (
+            partition by source_system, product_id order by business_date
+            rows between current row and {{ days - 1 }} following
+        )
+),
+
+-- Margin per day in stock: what is not on the shelf earns nothing at any price.
+rated_days as (
+    select
+        *,
+        days_after = {{ days }}
+        and in_stock_days_before >= {{ days // 2 }}
+        and in_stock_days_after >= {{ days // 2 }} as is_measured,
+        ordered_margin_after / cast(nullif(in_stock_days_after, 0) as double)
+        - ordered_margin_before / cast(nullif(in_stock_days_before, 0) as double)
+            as daily_margin_change
+    from measured_days
+)
+
+select * from rated_days

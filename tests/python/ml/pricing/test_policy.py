@@ -1,0 +1,148 @@
+"""Proposals against the closed form, and against every guardrail."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ml.pricing.judging import best_threshold, judge_episodes
+from ml.pricing.policy import Guardrails, best_change, gain_per_unit, held, propose
+
+WIDE = Guardrails(min_margin_share=0.1, max_change_share=0.5, min_days=28)
+TIGHT = Guardrails(min_margin_share=0.1, max_change_share=0.15, min_days=28)
+
+
+def product(**changes: Any) -> dict[str, Any]:
+    """Sold at 10, bought at 6, one a day; sure of its elasticity."""
+    usual: dict[str, Any] = {"price": 10.0, "cost_amount": 6.0, "elasticity": -2.0}
+    usual |= {"elasticity_deviation": 0.05, "days_since_change": 90}
+    return usual | {"units_before": 14, "in_stock_days_before": 14} | changes
+
+
+def proposal(guardrails: Guardrails = TIGHT, **changes: Any) -> dict[str, Any]:
+    return propose(pl.DataFrame([product(**changes)]), guardrails).row(0, named=True)
+
+
+@settings(max_examples=100, deadline=None)
+@given(price=st.floats(1, 500), share=st.floats(0.2, 0.8), elasticity=st.floats(-5, -1.2))
+def test_the_change_is_the_best_that_the_bounds_allow(
+    price: float, share: float, elasticity: float
+) -> None:
+    cost = price * share
+    found = best_change(np.array([price]), np.array([cost]), np.array([elasticity]), WIDE)[0]
+    best = cost * elasticity / (1 + elasticity)  # where marginal margin is 0
+    bounded = min(max(best, price * 0.5, cost * 1.1), price * 1.5)
+    reach = np.array([max(cost * 1.1, price * 0.5), price * 1.5])
+    assert found == pytest.approx(bounded / price - 1, abs=0.0101) or not reach[0] <= price * 1.5
+    assert price * (1 + found) >= min(cost * 1.1, price * 1.5) - 1e-6
+
+
+def test_a_price_below_the_optimum_is_raised_and_one_above_lowered() -> None:
+    up = proposal()  # optimum 12, bound 11.50
+    assert (up["action"], up["proposed_price"], up["reason"]) == ("raise", 11.5, "margin_is_higher")
+    assert up["expected_daily_margin"] == pytest.approx(4.0)
+    assert up["expected_daily_gain"] == pytest.approx(5.5 * 1.15**-2 - 4)
+    assert 0 < up["lower_daily_gain"] < up["expected_daily_gain"]
+    down = proposal(elasticity=-4.0)  # optimum 8, bound 8.50
+    assert (down["action"], down["proposed_price"]) == ("lower", 8.5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "action", "reason"),
+    [
+        ({"cost_amount": None}, "skip", "no_cost"),
+        ({"days_since_change": 27}, "hold", "changed_recently"),
+        ({"elasticity": -2.5}, "hold", "near_the_optimum"),
+        ({"elasticity_deviation": 0.6}, "hold", "gain_not_certain"),
+        ({"days_since_change": None}, "raise", "margin_is_higher"),
+        ({"price": 6.0, "elasticity": -5.0}, "raise", "margin_is_higher"),  # under its floor
+    ],
+)
+def test_each_guardrail_has_its_reason(changes: dict[str, Any], action: str, reason: str) -> None:
+    found = proposal(**changes)
+    assert (found["action"], found["reason"]) == (action, reason)
+    if action in ("hold", "skip"):
+        assert found["change_share"] == 0
+    if action == "hold":
+        assert found["proposed_price"] == found["price"]
+        assert found["expected_daily_gain"] == found["lower_daily_gain"] == 0
+    if action == "skip":
+        assert found["proposed_price"] is None and found["expected_daily_gain"] is None
+
+
+def test_what_does_not_sell_gains_nothing_but_keeps_its_direction() -> None:
+    found = proposal(units_before=0)
+    assert (found["action"], found["expected_daily_gain"]) == ("raise", 0)
+    assert proposal(in_stock_days_before=0)["expected_daily_margin"] == 0
+
+
+def test_a_change_that_is_held_keeps_its_price() -> None:
+    rows = propose(pl.DataFrame([product(), product(elasticity=-4.0)]), TIGHT)
+    found = held(rows, pl.col("action") == "raise", "success_not_likely")
+    assert found["action"].to_list() == ["hold", "lower"]
+    assert found["reason"].to_list() == ["success_not_likely", "margin_is_higher"]
+    assert found["proposed_price"].to_list() == [10.0, 8.5]
+    assert found["expected_daily_gain"].to_list()[0] == 0
+
+
+def test_the_gain_of_no_change_is_nothing() -> None:
+    zero = gain_per_unit(np.array([10.0]), np.array([6.0]), np.array([-2.0]), np.array([0.0]))
+    assert zero[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("probability", "lift", "threshold"),
+    [
+        ([0.2, 0.4, 0.6, 0.8], [-1, -1, 2, 2], 0.5),
+        ([0.2, 0.4, 0.6, 0.8], [1, 1, 2, 2], 0.0),
+        ([0.2, 0.4, 0.6, 0.8], [-1, -1, -2, -2], 1.0),
+        ([0.8, 0.2, 0.6, 0.4], [2, -3, -1, 2], 0.3),
+    ],
+)
+def test_the_threshold_keeps_what_was_worth_most(
+    probability: list[float], lift: list[float], threshold: float
+) -> None:
+    assert best_threshold(np.array(probability), np.array(lift, dtype=float)) == pytest.approx(
+        threshold
+    )
+
+
+def test_the_report_is_counted_by_hand() -> None:
+    episodes = pl.DataFrame(
+        {
+            "source_system": "shop",
+            "product_id": [f"p{i}" for i in range(8)],
+            "change_date": "2025-01-01",
+            "probability": [0.9, 0.8, 0.7, 0.6, 0.4, 0.3, 0.2, 0.1],
+            "is_success": [True, True, False, True, True, False, False, True],
+            "lift": [1.0, 1.0, -1.0, 1.0, 1.0, -1.0, -1.0, 1.0],
+        }
+    )
+    found = judge_episodes(episodes, 0.5)
+    expected = {
+        "class_1_precision": 3 / 4,
+        "class_1_recall": 3 / 5,
+        "class_1_f1": 2 / 3,
+        "class_1_support": 5,
+        "class_0_precision": 2 / 4,
+        "class_0_recall": 2 / 3,
+        "class_0_support": 3,
+        "accuracy": 5 / 8,
+        "macro_precision": (3 / 4 + 2 / 4) / 2,
+        "weighted_recall": 5 / 8,
+        "majority_accuracy": 5 / 8,
+        "always_1_class_1_f1": 10 / 13,
+        "always_1_class_0_f1": 0,
+        "roc_auc": 10 / 15,
+        "mean_lift": 2 / 8,
+        "mean_lift_kept": 2 / 4,
+        "policy_value": 2 / 8,
+    }
+    assert {name: found.metrics[name] for name in expected} == pytest.approx(expected)
+    assert found.losses["loss"][0] == pytest.approx(-np.log(0.9))
+    assert found.losses["loss"][7] == pytest.approx(-np.log(0.1))
