@@ -15,6 +15,7 @@ import polars as pl
 
 from ingest.simulator.arrays import HOUR, Floats, Ints, draw, pick, spread
 from ingest.simulator.customers import Customers
+from ingest.simulator.lookalikes import households
 from ingest.simulator.marketing import campaigns
 from ingest.simulator.orders import Orders
 from ingest.simulator.plan import Plan
@@ -46,10 +47,13 @@ def make_events(
     rng = plan.rng("events")
     days = range(max(0, plan.days - plan.sizes.event_days), plan.days)
     counts = spread(plan.sizes.events, weights[days.start : days.stop])
+    household = households(plan, customers)
     waiting = pl.DataFrame()
     number = 0
     for day, count in zip(days, counts.tolist(), strict=True):
-        made = _day(plan, reference, customers, products, orders, rng, day, count, number)
+        made = _day(
+            plan, reference, customers, household, products, orders, rng, day, count, number
+        )
         number += count
         end = int(plan.day_starts[day + 1])
         waiting = pl.concat([waiting, made]) if waiting.height else made
@@ -67,6 +71,7 @@ def _day(
     plan: Plan,
     reference: Reference,
     customers: Customers,
+    household: Ints,
     products: Products,
     orders: Orders,
     rng: np.random.Generator,
@@ -93,7 +98,7 @@ def _day(
     kind[before_last] = _CHECKOUT
     kind[is_last & (order[visit] >= 0)] = _PURCHASE
 
-    customer, device = _visitors(customers, orders, rng, visits, order, start)
+    customer, device = _visitors(customers, household, orders, rng, visits, order, start)
     is_bot = (rng.random(visits) < 0.005) & (order < 0)
     agent = np.where(is_bot, len(USER_AGENTS), device % len(USER_AGENTS))
     home = customers.address.at(np.maximum(customer, 0), np.full(visits, end))
@@ -158,6 +163,7 @@ def _times(
 
 def _visitors(
     customers: Customers,
+    household: Ints,
     orders: Orders,
     rng: np.random.Generator,
     visits: int,
@@ -168,7 +174,7 @@ def _visitors(
     known = (customers.created < start) & ~customers.is_late & (customers.active_until > start)
     customer = pick(rng, customers.weight * known, visits)
     is_stranger = rng.random(visits) < 0.55
-    device = 2 * customer + (rng.random(visits) < 0.2)
+    device = 2 * household[customer] + (rng.random(visits) < 0.2)
     pool = 3 * customers.size + rng.integers(0, 3 * customers.size, visits)
     customer = np.where(is_stranger, -1, customer)
     device = np.where(is_stranger, pool, device)

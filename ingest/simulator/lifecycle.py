@@ -14,6 +14,7 @@ from ingest.simulator.plan import Plan
 from ingest.simulator.text import ids, words
 
 METHODS = ("card", "paypal", "bank_transfer", "gift_card", "pay_later")
+CARD = METHODS.index("card")
 BANK = METHODS.index("bank_transfer")
 
 
@@ -48,7 +49,7 @@ def make_lifecycle(plan: Plan, orders: Orders, lines: Lines) -> Lifecycle:
     rng = plan.rng("lifecycle")
     size = orders.size
     placed = orders.placed
-    plain = rng.permutation(np.flatnonzero((orders.ring < 0) & ~orders.is_late_customer))
+    plain = rng.permutation(np.flatnonzero(orders.fraud.is_honest & ~orders.is_late_customer))
     take = _Taker(plain)
     never_paid = take.some(plan.share(60, 2_000))
     refused_late = take.some(plan.share(46, 2_000))
@@ -59,7 +60,7 @@ def make_lifecycle(plan: Plan, orders: Orders, lines: Lines) -> Lifecycle:
     shrunk = take.some_of(np.diff(lines.first) >= 3, plan.share(6, 2_000, 2))
 
     method = pick(rng, [0.5, 0.26, 0.09, 0.03, 0.12], size)
-    method[orders.ring >= 0] = 0
+    method[~orders.fraud.is_honest] = CARD
     wait = rng.integers(16 * MINUTE, 40 * MINUTE, size)
     transfer = rng.integers(12 * HOUR, 3 * DAY, size)
     paid = placed + np.where(method == BANK, transfer, wait)

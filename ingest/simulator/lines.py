@@ -7,16 +7,21 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from ingest.simulator.arrays import DAY, Bools, Floats, Ints, draw, half_up, pick
+from ingest.simulator.arrays import Bools, Floats, Ints, half_up, pick
 from ingest.simulator.customers import Customers
+from ingest.simulator.demand import QUANTITY_SHARES, Shelf, category_weights, draw_categories
+from ingest.simulator.fraud import BLATANT, SLY, TAKEOVER
 from ingest.simulator.orders import Orders
 from ingest.simulator.plan import Plan
 from ingest.simulator.products import Products, is_delisted
 from ingest.simulator.reference import Reference
 from ingest.simulator.text import ids
-from ingest.simulator.vocabulary import CATEGORIES, CATEGORY_SHARES, MARKETS
+from ingest.simulator.vocabulary import CATEGORIES, MARKETS
 
 _ATTEMPTS = 4
+_ELECTRONICS = CATEGORIES.index("Electronics")
+_ELECTRONICS_SHARE = 0.6
+"""How many lines of a sly ring are electronics whatever the season: they sell on easily."""
 
 
 @dataclass(frozen=True)
@@ -52,29 +57,6 @@ class Lines:
         return np.add.reduceat(values, self.first[:-1])
 
 
-def plan_stock_outs(plan: Plan, products: Products) -> Bools:
-    """Products x days on which nothing can be sold because the shelf is empty."""
-    rng = plan.rng("stock-outs")
-    out = np.zeros((products.size, plan.days), dtype=np.bool_)
-    able = np.flatnonzero(~products.is_evergreen & ~is_delisted(plan, products))
-    counts = rng.poisson(plan.days / 150, able.size)
-    product = np.repeat(able, counts)
-    first = rng.integers(0, plan.days, product.size)
-    if plan.days > 2 * plan.loads:
-        # Some are out of stock when the calendar ends, so that the demo's three days show it.
-        ending = draw(rng, able, max(2, products.size // 20))
-        product = np.concatenate([product, ending])
-        first = np.concatenate([first, np.full(ending.size, plan.days - plan.loads)])
-    length = rng.integers(3, 15, product.size)
-    launch_day = (products.launched[product] + 14 * DAY - plan.start) // DAY
-    keep = (first > launch_day) & (first > 0)
-    for offset in range(15):
-        day = first + offset
-        hit = keep & (offset < length) & (day < plan.days)
-        out[product[hit], day[hit]] = True
-    return out
-
-
 def make_lines(
     plan: Plan,
     reference: Reference,
@@ -89,9 +71,7 @@ def make_lines(
     counts = 1 + extra.astype(np.int64)
     first = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     order = np.repeat(np.arange(orders.size), counts)
-    quantity = 1 + pick(rng, [0.78, 0.15, 0.05, 0.02], order.size)
-    is_fraud = orders.ring[order] >= 0
-    quantity[is_fraud] += 2
+    quantity = 1 + pick(rng, QUANTITY_SHARES, order.size) + _more_units(orders)[order]
     product, lost = _products(
         plan, reference, customers, products, orders, out_of_stock, rng, order, quantity
     )
@@ -122,17 +102,28 @@ def _basket_shares(rng: np.random.Generator, size: int) -> Floats:
     return shares
 
 
-def _category_weights(plan: Plan, reference: Reference) -> Floats:
-    """Days x categories: how much each category is wanted, by season and promotion."""
-    day = np.arange(plan.days)
-    dates = np.datetime64(plan.first_day) + day
-    month = dates.astype("datetime64[M]").astype(np.int64) % 12 + 1
-    weight = np.tile(np.array(CATEGORY_SHARES), (plan.days, 1))
-    weight[(month >= 11), CATEGORIES.index("Toys")] *= 2.0
-    weight[(month >= 3) & (month <= 6), CATEGORIES.index("Garden")] *= 2.5
-    weight[month == 1, CATEGORIES.index("Sports")] *= 1.5
-    wanted: Floats = weight * (1 + 3 * reference.discount / 10_000)
-    return wanted
+def _more_units(orders: Orders) -> Ints:
+    """How many units more than usual each line of an order asks for."""
+    kind = orders.fraud.kind
+    more: Ints = 2 * ((kind == BLATANT) | orders.lookalikes.large_basket) + (kind == TAKEOVER)
+    return more
+
+
+def _is_expensive(orders: Orders, order: Ints, is_first: Bools) -> Bools:
+    """Lines of the dearest electronics at any price: blatant fraud, the first of a takeover."""
+    kind = orders.fraud.kind[order]
+    dear: Bools = (kind == BLATANT) | ((kind == TAKEOVER) & is_first)
+    return dear
+
+
+def _is_electronics(
+    rng: np.random.Generator, orders: Orders, order: Ints, is_first: Bools
+) -> Bools:
+    """Lines that are electronics whatever the season: of sly rings, the first of large baskets."""
+    is_sly = orders.fraud.kind[order] == SLY
+    resells = is_sly & (rng.random(order.size) < _ELECTRONICS_SHARE)
+    electronics: Bools = resells | (orders.lookalikes.large_basket[order] & is_first)
+    return electronics
 
 
 def _products(
@@ -147,20 +138,25 @@ def _products(
     quantity: Ints,
 ) -> tuple[Ints, pl.DataFrame]:
     """A product that is on sale and in stock for each line; whoever finds none takes another."""
-    weights = np.cumsum(_category_weights(plan, reference), axis=1)
+    weights = np.cumsum(category_weights(plan, reference.discount), axis=1)
     blocked = out_of_stock.copy()
     blocked[is_delisted(plan, products), plan.days - plan.loads :] = True
-    shelf = _Shelf.of(products)
+    shelf = Shelf.of(plan, products)
     line_day, at = orders.day[order], orders.placed[order]
+    favourite = customers.favourite[orders.customer[order]]
+    is_first = np.append(True, order[1:] != order[:-1])
+    is_electronics = _is_electronics(rng, orders, order, is_first)
+    dear = np.flatnonzero(_is_expensive(orders, order, is_first))
     product = np.zeros(order.size, dtype=np.int64)
     lost = pl.DataFrame()
     open_lines = np.arange(order.size)
     for attempt in range(_ATTEMPTS):
-        category = _categories(rng, weights, customers, orders, order, line_day, open_lines)
-        product[open_lines] = shelf.draw(rng, category, at[open_lines])
+        day = line_day[open_lines]
+        category = draw_categories(rng, weights, favourite[open_lines], day)
+        category = np.where(is_electronics[open_lines], _ELECTRONICS, category)
+        product[open_lines] = shelf.draw(rng, category, day, at[open_lines])
         if attempt == 0:
-            fraud = np.flatnonzero(orders.ring[order] >= 0)
-            product[fraud] = shelf.expensive[rng.integers(0, shelf.expensive.size, fraud.size)]
+            product[dear] = shelf.expensive[rng.integers(0, shelf.expensive.size, dear.size)]
         missed = blocked[product, line_day]
         if attempt == 0:
             wanted = out_of_stock[product, line_day]
@@ -169,57 +165,6 @@ def _products(
     missed = blocked[product, line_day]
     product[missed] = products.category[product[missed]]  # the evergreen product of the category
     return product, lost
-
-
-def _categories(
-    rng: np.random.Generator,
-    weights: Floats,
-    customers: Customers,
-    orders: Orders,
-    order: Ints,
-    line_day: Ints,
-    lines: Ints,
-) -> Ints:
-    cumulative = weights[line_day[lines]]
-    u = rng.random(lines.size) * cumulative[:, -1]
-    wanted = (cumulative <= u[:, None]).sum(axis=1)
-    favourite = customers.favourite[orders.customer[order[lines]]]
-    return np.where(rng.random(lines.size) < 0.35, favourite, wanted)
-
-
-@dataclass(frozen=True)
-class _Shelf:
-    """Products by category, oldest first, with running sums of popularity."""
-
-    members: list[Ints]
-    launched: list[Ints]
-    popularity: list[Floats]
-    expensive: Ints
-
-    @classmethod
-    def of(cls, products: Products) -> _Shelf:
-        members = [np.flatnonzero(products.category == c) for c in range(len(CATEGORIES))]
-        price = products.price.at(np.arange(products.size), np.zeros(products.size, np.int64))
-        electronics = members[0][products.is_evergreen[members[0]]]
-        by_price = electronics[np.argsort(price[electronics], kind="stable")]
-        return cls(
-            members=members,
-            launched=[products.launched[m] for m in members],
-            popularity=[np.cumsum(products.popularity[m]) for m in members],
-            expensive=by_price[-max(1, by_price.size // 3) :],
-        )
-
-    def draw(self, rng: np.random.Generator, category: Ints, at: Ints) -> Ints:
-        """A product of each category launched before each instant, by popularity."""
-        product = np.zeros(category.size, dtype=np.int64)
-        u = rng.random(category.size)
-        for c, members in enumerate(self.members):
-            lines = np.flatnonzero(category == c)
-            on_sale = np.searchsorted(self.launched[c], at[lines], side="left")
-            limit = self.popularity[c][on_sale - 1]
-            position = np.searchsorted(self.popularity[c], u[lines] * limit, side="right")
-            product[lines] = members[np.minimum(position, on_sale - 1)]
-        return product
 
 
 def _repeated(order: Ints, product: Ints) -> Bools:
@@ -232,6 +177,13 @@ def _repeated(order: Ints, product: Ints) -> Bools:
 
 
 def _lost(plan: Plan, product: Ints, day: Ints, quantity: Ints) -> pl.DataFrame:
+    """The truth `lost_demand`: units asked for on stock-out days, by product and day.
+
+    Real demand is units sold (of all lines, whatever becomes of the order) plus these. Whoever
+    finds the shelf empty takes another product, of a category drawn anew: nearly every lost unit is
+    sold as a substitute, spread over all products in stock. So over all products units sold are
+    what was asked for, and sold plus lost exceeds it by what was lost, some per cent.
+    """
     first = np.datetime64(plan.first_day)
     return (
         pl.DataFrame(

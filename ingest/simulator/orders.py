@@ -7,19 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from ingest.simulator.arrays import HOUR, MINUTE, Bools, Floats, Ints, draw, flags, pick, spread
+from ingest.simulator.arrays import HOUR, Bools, Floats, Ints, draw, flags, pick, spread
 from ingest.simulator.customers import Customers
+from ingest.simulator.demand import promotion_rush
+from ingest.simulator.fraud import BLATANT, HONEST, Fraud, plant_rings, ring_accounts, take_over
+from ingest.simulator.lookalikes import Lookalikes, households, make_lookalikes, stay_up
 from ingest.simulator.plan import Plan
 from ingest.simulator.reference import Reference
-from ingest.simulator.vocabulary import CATEGORY_SHARES, CHANNEL_SHARES, MARKETS
-
-_RING = 3
-"""Orders of one fraudster in one night."""
+from ingest.simulator.vocabulary import CHANNEL_SHARES, MARKETS
 
 
 @dataclass(frozen=True)
 class Orders:
-    """Order headers by position, sorted by time; `ring` is -1 or the number of the fraudster."""
+    """Order headers by position, sorted by time; `fraud` and `lookalikes` say who they are."""
 
     placed: Ints
     day: Ints
@@ -29,7 +29,8 @@ class Orders:
     currency: Ints
     channel: Ints
     device: Ints
-    ring: Ints
+    fraud: Fraud
+    lookalikes: Lookalikes
     is_late_customer: Bools
 
     @property
@@ -53,31 +54,56 @@ def day_weights(plan: Plan, reference: Reference) -> Floats:
     weight = weight * np.where((of_year >= 357) & (of_year < 360), 0.6, 1.0)
     shares = np.array([market.share for market in MARKETS.values()])
     weight = weight * (1 - 0.4 * (reference.holiday @ (shares / shares.sum())))
-    uplift = reference.discount @ np.array(CATEGORY_SHARES) / 10_000
-    result: Floats = weight * (1 + 2.5 * uplift) * rng.lognormal(0, 0.08, plan.days)
+    rush = promotion_rush(reference.discount)
+    result: Floats = weight * rush * rng.lognormal(0, 0.08, plan.days)
     return result
 
 
 def make_orders(plan: Plan, reference: Reference, customers: Customers) -> Orders:
-    """Draws the headers; as many fraud rings and late customers as the scale asks for."""
+    """Draws the headers; as many frauds and late customers as the scale asks for."""
     rng = plan.rng("orders")
-    size = plan.sizes.orders
-    placed, ring, late = _instants(plan, reference, customers, rng)
-    customer = _buyers(plan, reference, customers, rng, placed, ring)
+    placed, late, fraud = _instants(plan, reference, customers, rng)
+    customer = _buyers(plan, reference, customers, rng, placed)
+    customer = ring_accounts(plan, customers, fraud, placed, customer)
     late_customers = np.flatnonzero(customers.is_late)
     late_orders = np.flatnonzero(late)
     customer[late_orders] = late_customers[: late_orders.size]
     placed[late_orders] = customers.created[customer[late_orders]] + rng.integers(
         HOUR, 15 * HOUR, late_orders.size
     )
+    placed, is_night_owl = stay_up(plan, customers, customer, placed, fraud.is_honest & ~late)
     order = np.argsort(placed, kind="stable")
-    placed, ring, late, customer = placed[order], ring[order], late[order], customer[order]
+    placed, customer, late, fraud = placed[order], customer[order], late[order], fraud.take(order)
+    fraud = take_over(plan, customers, fraud, placed, customer)
+    honest = fraud.is_honest & ~late
+    lookalikes = make_lookalikes(plan, customers, customer, is_night_owl[order] & honest, honest)
+    return _headers(plan, reference, customers, rng, placed, customer, late, fraud, lookalikes)
+
+
+def _headers(
+    plan: Plan,
+    reference: Reference,
+    customers: Customers,
+    rng: np.random.Generator,
+    placed: Ints,
+    customer: Ints,
+    late: Bools,
+    fraud: Fraud,
+    lookalikes: Lookalikes,
+) -> Orders:
+    """Where the orders go, through which channel and from which device they come."""
     address = customers.address.at(customer, placed)
+    together = np.flatnonzero(fraud.shares_address)
+    _, first, of_ring = np.unique(fraud.ring[together], return_index=True, return_inverse=True)
+    address[together] = address[together[first]][of_ring]
     market = customers.address_market[address]
-    channel = pick(rng, [CHANNEL_SHARES[c] for c in reference.channels], size)
-    second = rng.random(size) < 0.2
-    own = 2 * customers.person[customer] + second  # the devices are the person's, not the account's
-    device = np.where(channel == reference.channels.index("telephone"), -1, own)
+    direct = reference.channels.index("direct")
+    telephone = reference.channels.index("telephone")
+    channel = pick(rng, [CHANNEL_SHARES[c] for c in reference.channels], placed.size)
+    is_direct = (fraud.kind == BLATANT) | ((fraud.kind != HONEST) & (channel == telephone))
+    channel = np.where(is_direct, direct, channel)
+    own = 2 * households(plan, customers)[customer] + (rng.random(placed.size) < 0.2)
+    device = np.where(channel == telephone, -1, own)
     return Orders(
         placed=placed,
         day=plan.day_of(placed),
@@ -85,35 +111,26 @@ def make_orders(plan: Plan, reference: Reference, customers: Customers) -> Order
         address=address,
         market=market,
         currency=reference.market_currency[market],
-        channel=np.where(ring >= 0, reference.channels.index("direct"), channel),
-        device=np.where(ring >= 0, 2 * customers.size + ring, device),
-        ring=ring,
+        channel=channel,
+        device=np.where(fraud.shares_device, 2 * customers.size + fraud.ring, device),
+        fraud=fraud,
+        lookalikes=lookalikes,
         is_late_customer=late,
     )
 
 
 def _instants(
     plan: Plan, reference: Reference, customers: Customers, rng: np.random.Generator
-) -> tuple[Ints, Ints, Bools]:
-    """Instants, fraud rings and places for late customers, not sorted."""
+) -> tuple[Ints, Bools, Fraud]:
+    """Instants, places for late customers and fraud rings, not sorted."""
     size = plan.sizes.orders
     last_days = np.repeat(np.arange(plan.days - plan.loads, plan.days), 6)
     counts = spread(size - last_days.size, day_weights(plan, reference) * _noise(plan))
     day = np.concatenate([last_days, np.repeat(np.arange(plan.days), counts)])
-    placed = plan.instants(rng, day)
-
-    # A ring orders within one hour of one night, early enough for its chargebacks to mature later.
-    ring = np.full(size, -1, dtype=np.int64)
-    history = rng.permutation(np.flatnonzero(day < plan.days - plan.loads))
-    rings = min(plan.share(3, 2_000, 1), history.size // _RING)
-    members = history[: rings * _RING].reshape(rings, _RING)
-    night = plan.day_starts[day[members[:, 0]]] + rng.integers(HOUR, 4 * HOUR, rings)
-    ring[members] = np.arange(rings)[:, None]
-    placed[members] = night[:, None] + rng.integers(0, 45 * MINUTE, members.shape)
-
-    late_day = np.flatnonzero((day == max(0, plan.days - 2)) & (ring < 0))
+    fraud, placed = plant_rings(plan, plan.instants(rng, day), day)
+    late_day = np.flatnonzero((day == max(0, plan.days - 2)) & fraud.is_honest)
     late = flags(size, draw(rng, late_day, int(customers.is_late.sum())))
-    return placed, ring, late
+    return placed, late, fraud
 
 
 def _noise(plan: Plan) -> Floats:
@@ -129,7 +146,6 @@ def _buyers(
     customers: Customers,
     rng: np.random.Generator,
     placed: Ints,
-    ring: Ints,
 ) -> Ints:
     """A registered customer for each order, by weight, rarer on the customer's public holidays."""
     weight = np.where(customers.is_late, 0.0, customers.weight)
@@ -150,12 +166,6 @@ def _buyers(
         open_orders = open_orders[stays_away | gone]
     steady = np.flatnonzero((weight > 0) & (customers.active_until > plan.end))
     customer[open_orders] = steady[0]
-
-    # Half of the fraud comes from accounts that are days old.
-    fraud = np.flatnonzero((ring >= 0) & (ring % 2 == 0))
-    newest = registered[fraud] - 1
-    usable = (weight[newest] > 0) & (customers.active_until[newest] > placed[fraud])
-    customer[fraud[usable]] = newest[usable]
     return customer
 
 

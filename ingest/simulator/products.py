@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
-from ingest.simulator.arrays import DAY, HOUR, Bools, Floats, Ints, Steps, draw, flags, half_up
+from ingest.simulator.arrays import DAY, Bools, Floats, Ints, Steps, draw, flags
 from ingest.simulator.plan import Plan
+from ingest.simulator.prices import charm, make_costs, make_prices
 from ingest.simulator.text import ids, iso, money, nullable, typed_carelessly, words
 from ingest.simulator.vocabulary import (
     BRANDS,
     CATEGORIES,
+    CATEGORY_ELASTICITIES,
     CATEGORY_PRICES,
     COLORS,
     MATERIALS,
@@ -26,13 +29,15 @@ from ingest.simulator.vocabulary import (
 class Products:
     """The range, by position; prices and costs in cents of EUR.
 
-    `is_evergreen` products are there from the start, never sell out and are never delisted.
-    `is_absent` is loads x products: missing from that extract.
+    `elasticity` says how the demand for a product answers to its list price. `is_evergreen`
+    products are there from the start, never sell out and are never delisted. `is_absent` is loads x
+    products: missing from that extract.
     """
 
     category: Ints
     launched: Ints
     popularity: Floats
+    elasticity: Floats
     is_evergreen: Bools
     price: Steps
     cost: Steps
@@ -42,6 +47,11 @@ class Products:
     def size(self) -> int:
         """Number of products."""
         return self.category.size
+
+    @property
+    def first_price(self) -> Ints:
+        """The list price of each product before any change."""
+        return self.price.at(np.arange(self.size), np.zeros(self.size, dtype=np.int64))
 
 
 def make_products(plan: Plan) -> Products:
@@ -59,59 +69,18 @@ def make_products(plan: Plan) -> Products:
         (rng.random(size) < 0.25) & (position < size - new)
     )
     median = np.array(CATEGORY_PRICES, dtype=np.float64)[category]
-    price = _price_steps(plan, rng, _charm(median * rng.lognormal(0, 0.55, size)), launched)
-    cost = _cost_steps(plan, rng, price, launched)
+    initial = charm(median * rng.lognormal(0, 0.55, size))
+    deviation = plan.rng("elasticities").normal(0, 0.35, size)
     return Products(
         category=category,
         launched=launched,
         popularity=rng.lognormal(0, 1.0, size),
+        elasticity=np.clip(np.array(CATEGORY_ELASTICITIES)[category] + deviation, -4.5, -0.8),
         is_evergreen=is_evergreen,
-        price=price,
-        cost=cost,
+        price=make_prices(plan, initial, launched),
+        cost=make_costs(plan, rng, initial, launched),
         is_absent=_absences(plan, rng, launched, is_evergreen),
     )
-
-
-def _charm(price: Floats) -> Ints:
-    """Prices that end in 9, at least 0.99."""
-    return np.maximum((np.round(price / 10) * 10).astype(np.int64) - 1, 99)
-
-
-def _instants(plan: Plan, rng: np.random.Generator, day: Ints) -> Ints:
-    return plan.day_starts[day] + rng.integers(5 * HOUR, 8 * HOUR, day.size)
-
-
-def _changes(
-    plan: Plan, rng: np.random.Generator, launched: Ints, every: int, share: float
-) -> tuple[Ints, Ints]:
-    """Changes of (product, instant): one in `every` days, `share` of the range per later load."""
-    counts = rng.poisson(plan.days / every, launched.size)
-    products = [np.repeat(np.arange(launched.size), counts)]
-    days = [rng.integers(0, plan.days - plan.loads + 1, int(counts.sum()))]
-    for load in range(1, plan.loads):
-        chosen = draw(rng, np.arange(launched.size), max(2, int(share * launched.size)))
-        products.append(chosen)
-        days.append(np.full(chosen.size, plan.days - plan.loads + load))
-    product = np.concatenate(products)
-    at = _instants(plan, rng, np.concatenate(days))
-    known = at > launched[product] + DAY
-    return product[known], at[known]
-
-
-def _price_steps(plan: Plan, rng: np.random.Generator, initial: Ints, launched: Ints) -> Steps:
-    product, at = _changes(plan, rng, launched, every=120, share=0.06)
-    factor = 1 + rng.choice([-0.15, -0.1, -0.05, 0.05, 0.1], product.size)
-    level = _charm(initial[product] * factor)
-    return Steps.build(initial, product, at, level)
-
-
-def _cost_steps(plan: Plan, rng: np.random.Generator, price: Steps, launched: Ints) -> Steps:
-    every = np.arange(launched.size)
-    share = rng.uniform(0.42, 0.72, launched.size)
-    initial = (price.at(every, np.zeros_like(every)) * share).astype(np.int64)
-    product, at = _changes(plan, rng, launched, every=250, share=0.04)
-    factor = rng.integers(9_300, 11_200, product.size)
-    return Steps.build(initial, product, at, half_up(initial[product] * factor, 10_000))
 
 
 def _absences(plan: Plan, rng: np.random.Generator, launched: Ints, is_evergreen: Bools) -> Bools:
@@ -131,7 +100,22 @@ def _absences(plan: Plan, rng: np.random.Generator, launched: Ints, is_evergreen
 def product_extract(plan: Plan, products: Products, load: int) -> pl.DataFrame:
     """The full extract of one load, one row per product in it."""
     present = np.flatnonzero(~products.is_absent[load])
-    at = np.full(present.size, plan.cutoffs[load] - 1)
+    return _extract(plan, products, present, int(plan.cutoffs[load]) - 1)
+
+
+def product_history(plan: Plan, products: Products) -> Iterator[tuple[int, pl.DataFrame]]:
+    """The full extracts that the shop kept from before the first load: one for each first of a
+    month, with the instant it was made. The demo has none."""
+    for day in range(0 if plan.is_demo else plan.days - plan.loads):
+        if plan.date(day + 1).day == 1:
+            end = int(plan.day_starts[day + 1])
+            present = np.flatnonzero(products.launched < end)
+            yield plan.extract_of(day), _extract(plan, products, present, end - 1)
+
+
+def _extract(plan: Plan, products: Products, present: Ints, instant: int) -> pl.DataFrame:
+    """The products at positions `present` as they were at an instant."""
+    at = np.full(present.size, instant)
     rng = plan.rng("product attributes")
     size = products.size
     noun = rng.integers(0, 1 << 20, size)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from ingest.simulator.arrays import DAY, HOUR, NEVER, Bools, Ints, half_up
+from ingest.simulator.arrays import DAY, HOUR, NEVER, Bools, Ints, flags, half_up
 from ingest.simulator.delivery import INSERT, OPS, UPDATE, Changes
 from ingest.simulator.lifecycle import Lifecycle
 from ingest.simulator.lines import Lines
@@ -22,6 +22,8 @@ _CANCELLED, _EXCHANGE, _GOODWILL = 0, 5, 6
 _KINDS = ("whole_order", "line", "over_refund", "restock_only", "goodwill")
 _WHOLE, _PARTIAL, _OVER, _RESTOCK, _GESTURE = range(5)
 _TOO_MUCH = 2_000
+_LATEST = 17 * DAY
+"""How long after the delivery a part is paid back at the latest."""
 _MADE, _RESTOCKED = range(2)
 
 
@@ -57,11 +59,15 @@ class Refunds:
 def make_refunds(
     plan: Plan, orders: Orders, lines: Lines, lifecycle: Lifecycle, payments: Payments
 ) -> Refunds:
-    """Draws refunds; at least one of each kind where the calendar is long enough."""
+    """Draws refunds; at least one of each kind where the calendar is long enough.
+
+    Orders with a chargeback get none: their money goes back by way of the issuer.
+    """
     rng = plan.rng("refunds")
     captured = payments.captured_by_order(orders.size)
     main = payments.main_of(orders.size)
     has_paid = captured > 0
+    is_disputed = flags(orders.size, payments.order[payments.charged_back < NEVER])
     whole_at = np.where(lifecycle.is_cancelled, lifecycle.cancelled, lifecycle.returned)
     whole = np.flatnonzero(has_paid & (whole_at < plan.end))
     usual = np.flatnonzero(
@@ -69,11 +75,14 @@ def make_refunds(
         & (lifecycle.delivered < plan.end)
         & ~lifecycle.is_returned
         & ~lifecycle.is_cancelled
-        & (orders.ring < 0)
+        & orders.fraud.is_honest
+        & ~is_disputed
         & (lifecycle.removed == NEVER)
     )
     left = rng.permutation(usual)
-    over, left = np.split(left, [min(plan.share(1, 2_000), left.size)])
+    early = left[lifecycle.delivered[left] < plan.end - _LATEST]  # few: none may miss the calendar
+    over = early[: plan.share(1, 2_000)]
+    left = left[~np.isin(left, over)]
     restock, left = np.split(left, [min(plan.share(6, 2_000, 3), left.size)])
     gesture, left = np.split(left, [min(plan.share(6, 2_000, 2), left.size)])
     partial, _ = np.split(left, [min(plan.share(60, 2_000, 3), left.size)])
@@ -104,7 +113,7 @@ def make_refunds(
     wait = np.where(
         kind == _WHOLE,
         rng.integers(HOUR, 2 * DAY, order.size),
-        rng.integers(0, 15 * DAY, order.size),
+        rng.integers(0, _LATEST - 2 * DAY, order.size),
     )
     refunded = start + wait
     restocks = is_cancelled | (kind == _RESTOCK) | ((kind < _OVER) & (rng.random(order.size) < 0.5))

@@ -12,17 +12,33 @@ import numpy as np
 import polars as pl
 
 from ingest.simulator.arrays import Bools
+from ingest.simulator.chargebacks import chargeback_truth, make_chargebacks
 from ingest.simulator.customers import Customers, customer_extract, customer_truth, make_customers
 from ingest.simulator.delivery import Changes, deliver
+from ingest.simulator.demand import category_demand, demand_truth
 from ingest.simulator.events import make_events
 from ingest.simulator.files import Files, truth_folder
+from ingest.simulator.gateway import judge
 from ingest.simulator.lifecycle import Lifecycle, make_lifecycle, order_truth, sold_lines
-from ingest.simulator.lines import Lines, make_lines, plan_stock_outs
+from ingest.simulator.lines import Lines, make_lines
+from ingest.simulator.lookalikes import lookalike_truth
 from ingest.simulator.marketing import exposure_rows, spend_rows
 from ingest.simulator.orders import Orders, calendar_truth, day_weights, make_orders
-from ingest.simulator.payments import make_payments, payment_changes, payment_rows, payment_truth
+from ingest.simulator.payments import (
+    card_numbers,
+    make_payments,
+    payment_changes,
+    payment_rows,
+    payment_truth,
+)
 from ingest.simulator.plan import Plan
-from ingest.simulator.products import Products, make_products, product_extract, product_truth
+from ingest.simulator.products import (
+    Products,
+    make_products,
+    product_extract,
+    product_history,
+    product_truth,
+)
 from ingest.simulator.reference import Reference
 from ingest.simulator.refunds import make_refunds, refund_changes, refund_rows, refund_truth
 from ingest.simulator.sales import city_care, line_changes, line_rows, order_changes, order_rows
@@ -32,7 +48,7 @@ from ingest.simulator.shipments import (
     shipment_rows,
     shipment_truth,
 )
-from ingest.simulator.stock import inventory_days, make_stock, stock_truth
+from ingest.simulator.stock import inventory_days, make_stock, plan_stock_outs, stock_truth
 
 _CHUNK = 250_000
 _log = logging.getLogger(__name__)
@@ -74,8 +90,10 @@ def simulate(
     _write_marketing(plan, reference, files, customers)
 
     orders = make_orders(plan, reference, customers)
+    busy = day_weights(plan, reference)
     files.truth({"calendar": calendar_truth(plan, reference)})
-    out_of_stock = plan_stock_outs(plan, products)
+    files.truth(demand_truth(plan, reference, customers, products, busy))
+    out_of_stock = plan_stock_outs(plan, products, category_demand(plan, reference.discount, busy))
     lines, lost = make_lines(plan, reference, customers, products, orders, out_of_stock)
     lifecycle = make_lifecycle(plan, orders, lines)
     files.truth({"lost_demand": lost})
@@ -90,6 +108,8 @@ def simulate(
 
 
 def _write_extracts(plan: Plan, files: Files, products: Products, customers: Customers) -> None:
+    for at, frame in product_history(plan, products):
+        files.full("products", at, frame)
     for load, at in enumerate(plan.extracted.tolist()):
         files.full("products", at, product_extract(plan, products, load))
         files.full("customers", at, customer_extract(plan, customers, load))
@@ -166,11 +186,17 @@ def _write_money(
     lifecycle: Lifecycle,
 ) -> list[pl.DataFrame]:
     shipments = make_shipments(plan, orders, lifecycle)
+    cards = card_numbers(plan, customers, orders)
     payments = make_payments(plan, orders, lifecycle)
+    payments = judge(plan, customers, orders, payments, cards)
+    chargebacks = make_chargebacks(plan, orders, lifecycle, payments)
+    payments = payments.with_chargebacks(chargebacks.payment, chargebacks.at)
     refunds = make_refunds(plan, orders, lines, lifecycle, payments)
     payments = payments.with_refunds(*refunds.paid_back())
     files.truth(shipment_truth(shipments))
-    files.truth(payment_truth(orders, payments))
+    files.truth(payment_truth(payments))
+    files.truth(chargeback_truth(plan, orders, payments, chargebacks))
+    files.truth(lookalike_truth(orders.lookalikes))
     files.truth(refund_truth(refunds))
     return [
         _write_changes(
@@ -187,7 +213,7 @@ def _write_money(
             "payments",
             "ndjson",
             payment_changes(plan, payments),
-            lambda c: payment_rows(reference, customers, orders, payments, c),
+            lambda c: payment_rows(reference, customers, orders, payments, cards, c),
         ),
         _write_changes(
             plan,

@@ -8,17 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from ingest.simulator.arrays import Bools, Ints, draw
+from ingest.simulator.arrays import DAY, Bools, Floats, Ints, draw, pick
 from ingest.simulator.lines import Lines
 from ingest.simulator.orders import Orders
 from ingest.simulator.plan import Plan
-from ingest.simulator.products import Products
+from ingest.simulator.products import Products, is_delisted
 from ingest.simulator.text import ids
 
 _COVER = 14
 """Days of sales that a receipt covers; receipts come every `_EVERY` days."""
 _EVERY = 7
 _SPARE = 5
+_RUNS_OUT_EVERY = 170
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,36 @@ class Stock:
     written_off: Ints
     out_of_stock: Bools
     launch_day: Ints
+
+
+def plan_stock_outs(plan: Plan, products: Products, demand: Floats) -> Bools:
+    """Products x days on which nothing can be sold because the shelf is empty.
+
+    `demand` is days x categories, relative to the mean day. A shelf runs out about once in 170
+    days, for 3 to 14 of them, and more often the more is asked for: a day with twice the demand
+    begins four times as many. Prices have no part in it.
+    """
+    rng = plan.rng("stock-outs")
+    out = np.zeros((products.size, plan.days), dtype=np.bool_)
+    able = np.flatnonzero(~products.is_evergreen & ~is_delisted(plan, products))
+    product = np.repeat(able, rng.poisson(plan.days / _RUNS_OUT_EVERY, able.size))
+    first = np.zeros(product.size, dtype=np.int64)
+    for category in range(demand.shape[1]):
+        runs = np.flatnonzero(products.category[product] == category)
+        first[runs] = pick(rng, demand[:, category] ** 2, runs.size)
+    if plan.days > 2 * plan.loads:
+        # Some are out of stock when the calendar ends, so that the demo's three days show it.
+        ending = draw(rng, able, max(2, products.size // 20))
+        product = np.concatenate([product, ending])
+        first = np.concatenate([first, np.full(ending.size, plan.days - plan.loads)])
+    length = rng.integers(3, 15, product.size)
+    launch_day = (products.launched[product] + 14 * DAY - plan.start) // DAY
+    keep = (first > launch_day) & (first > 0)
+    for offset in range(15):
+        day = first + offset
+        hit = keep & (offset < length) & (day < plan.days)
+        out[product[hit], day[hit]] = True
+    return out
 
 
 def make_stock(

@@ -21,6 +21,8 @@ CATEGORIES = (
 CATEGORY_SHARES = (0.17, 0.17, 0.20, 0.12, 0.11, 0.09, 0.08, 0.06)
 CATEGORY_PRICES = (14_900, 4_900, 5_900, 2_400, 5_400, 2_900, 1_700, 3_900)
 """Median list price in cents of EUR."""
+CATEGORY_ELASTICITIES = (-2.5, -2.0, -3.2, -1.7, -2.2, -2.8, -1.4, -1.9)
+"""How demand answers to the price of one product; products of a category lie around it."""
 
 PRICE_FACTORS = {"EUR": 10_000, "GBP": 8_700, "PLN": 43_000, "USD": 11_000}
 """Price book: list prices in other currencies, in 1/10,000 of the price in EUR."""
@@ -139,6 +141,8 @@ MARKETS: dict[str, Market] = {
 
 FOREIGN_COUNTRIES = ("BR", "NG", "RO", "TR", "UA", "VN", "US", "GB")
 """Where cards and network addresses come from that do not belong to the market."""
+COUNTRIES = (*MARKETS, *FOREIGN_COUNTRIES)
+"""The countries that issuers and network addresses are positions in."""
 
 # fmt: off
 FIRST_NAMES = (

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from ml.frame.reading import utc_now
+from ml.frame.days import utc_now
 
 FOLDER = "decisions"
 STUB = "_stub.parquet"

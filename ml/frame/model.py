@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 import polars as pl
 
 from ml.errors import ModelError
+from ml.frame.days import Days
 from ml.frame.gate import GateRules, Judgement
 
 if TYPE_CHECKING:
@@ -93,7 +94,8 @@ class Model(ABC, Generic[F]):
 
     `scores` is the contract of the Parquet it writes (one row per `key`), without `served_by`,
     which the frame adds; `dated_by` names its business date, by which scores can be computed again
-    for a range of days. `as_of_sql` gives the latest business date there is, which tells how old a
+    for a range of days. Where `kept_dates` is not 0, so many dates of each source are kept as they
+    were predicted then. `as_of_sql` gives the latest business date there is, which tells how old a
     version is.
     """
 
@@ -107,6 +109,7 @@ class Model(ABC, Generic[F]):
     rules: ClassVar[GateRules]
     trained_as: ClassVar[str]
     retrain_days: ClassVar[int] = 7
+    kept_dates: ClassVar[int] = 0
     seed: ClassVar[int] = 20_251_231
 
     @abstractmethod
@@ -135,8 +138,12 @@ class Model(ABC, Generic[F]):
         """How well it predicts the judged rows."""
 
     @abstractmethod
-    def score(self, fitted: F, data: Data) -> pl.DataFrame:
-        """Predictions with the columns of `scores`; fits nothing."""
+    def score(self, fitted: F, data: Data, days: Days | None = None) -> pl.DataFrame:
+        """Predictions with the columns of `scores`; fits nothing.
+
+        Of the business dates `days` where they are named, else of all, or of the latest where
+        predictions of earlier dates are kept.
+        """
 
     @abstractmethod
     def save(self, fitted: F, folder: Path) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 import duckdb
 import polars as pl
 
 from ml.errors import ModelError
+from ml.frame.days import utc_now
 from ml.frame.model import Data, Table
 
 
@@ -37,11 +38,6 @@ def read_as_of(warehouse_file: Path, query: str) -> date | None:
     with duckdb.connect(str(warehouse_file), read_only=True) as connection:
         found: date | None = connection.execute(query).fetchall()[0][0]
     return found
-
-
-def utc_now() -> datetime:
-    """Now, in UTC, without a zone."""
-    return datetime.now(UTC).replace(tzinfo=None)
 
 
 def _read(connection: duckdb.DuckDBPyConnection, table: Table) -> pl.DataFrame:

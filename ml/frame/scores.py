@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,23 +12,11 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from ml.errors import ModelError
-from ml.frame.reading import utc_now
+from ml.frame.days import utc_now
 
 FILE_NAME = "scores.parquet"
 SERVED_BY = "served_by"
 _READ_AT, _WRITTEN_AT = b"storehouse.read_at", b"storehouse.written_at"
-
-
-@dataclass(frozen=True)
-class Days:
-    """Business days `[first, before)`."""
-
-    first: date
-    before: date
-
-    def holds(self, column: str) -> pl.Expr:
-        """Whether a date column lies within."""
-        return (pl.col(column) >= self.first) & (pl.col(column) < self.before)
 
 
 def write_scores(
@@ -44,13 +31,7 @@ def write_scores(
     `read_at` is None for a file without rows that only shows its columns. Raises ModelError when
     the rows are not of the contract.
     """
-    schema = {**contract, SERVED_BY: pl.String}
-    if missing := sorted(schema.keys() - set(scores.columns)):
-        raise ModelError(
-            f"Scores for {folder.name} lack the column {missing[0]}.",
-            "Let `score` of the model give every column of its contract.",
-        )
-    ordered = scores.select(schema.keys()).sort(key)
+    ordered = conforming(scores, contract, folder.name).sort(key)
     if ordered.select(key).is_duplicated().any() or ordered.select(key).null_count().row(0) != (
         0,
     ) * len(key):
@@ -58,7 +39,7 @@ def write_scores(
             f"Scores for {folder.name} repeat or lack their key ({', '.join(key)}).",
             "Let `score` of the model give one row per key.",
         )
-    table = ordered.cast(pl.Schema(schema)).to_arrow()
+    table = ordered.to_arrow()
     if read_at is not None:
         times = {_READ_AT: read_at.isoformat(), _WRITTEN_AT: utc_now().isoformat()}
         table = table.replace_schema_metadata(times)
@@ -71,6 +52,17 @@ def write_scores(
         _fsync(folder)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def conforming(scores: pl.DataFrame, contract: Mapping[str, Any], name: str) -> pl.DataFrame:
+    """The columns of the contract and served_by, with their types; raises ModelError."""
+    schema = pl.Schema({**contract, SERVED_BY: pl.String})
+    if missing := sorted(set(schema) - set(scores.columns)):
+        raise ModelError(
+            f"Scores for {name} lack the column {missing[0]}.",
+            "Let `score` of the model give every column of its contract.",
+        )
+    return scores.select(schema.keys()).cast(schema)
 
 
 def write_stub(folder: Path, contract: Mapping[str, Any], key: Sequence[str]) -> bool:

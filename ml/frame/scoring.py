@@ -10,10 +10,11 @@ from typing import Any, Generic, TypeVar
 import polars as pl
 
 from ml.errors import ModelError
+from ml.frame.days import Days
 from ml.frame.model import Model, Served
 from ml.frame.reading import read_data
 from ml.frame.registry import Registry
-from ml.frame.scores import SERVED_BY, Days, read_scores, write_scores
+from ml.frame.scores import FILE_NAME, SERVED_BY, conforming, read_scores, write_scores
 
 F = TypeVar("F")
 
@@ -48,14 +49,35 @@ def score(
     """
     data = read_data(warehouse_file, model.reads)
     champion, warning = serving(model, registry)
-    scores = model.score(champion.fitted, data)
+    scores = model.score(champion.fitted, data, days)
     if SERVED_BY not in scores.columns:
         scores = scores.with_columns(pl.lit(str(champion.served)).alias(SERVED_BY))
+    scores = conforming(scores, model.scores, model.name)
+    earlier = _earlier(folder, scores.schema)
     if days is not None:
-        kept = read_scores(folder).filter(~days.holds(model.dated_by))
-        scores = pl.concat([kept, scores.filter(days.holds(model.dated_by)).select(kept.columns)])
+        new = scores.filter(days.holds(model.dated_by))
+        scores = pl.concat([earlier.filter(~days.holds(model.dated_by)), new])
+    elif model.kept_dates:
+        scores = _with_earlier(model, scores, earlier)
     write_scores(folder, scores, model.scores, model.key, data.read_at)
     return ScoreReport(scores.height, str(champion.served), [warning] if warning else [])
+
+
+def _earlier(folder: Path, schema: pl.Schema) -> pl.DataFrame:
+    """The scores there were, none where there were none or they are of another contract."""
+    if (folder / FILE_NAME).exists():
+        found = read_scores(folder)
+        if found.schema == schema:
+            return found
+    return pl.DataFrame(schema=schema)
+
+
+def _with_earlier(model: Model[Any], scores: pl.DataFrame, earlier: pl.DataFrame) -> pl.DataFrame:
+    """The scores and those of earlier dates, as many as the model keeps, by source."""
+    dated = ["source_system", model.dated_by]
+    kept = pl.concat([earlier.join(scores.select(dated).unique(), on=dated, how="anti"), scores])
+    latest = pl.col(model.dated_by).rank("dense", descending=True).over("source_system")
+    return kept.filter(latest <= model.kept_dates)
 
 
 def serving(model: Model[Any], registry: Registry) -> tuple[Champion[Any], str | None]:

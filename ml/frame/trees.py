@@ -33,7 +33,7 @@ _FIXED: Mapping[str, Any] = {
     "verbosity": -1,
     "deterministic": True,
     "force_row_wise": True,
-    "num_threads": 2,
+    "num_threads": 1,  # rows are few; two threads wait for each other on a busy machine
     "bagging_freq": 1,
     "feature_pre_filter": False,
 }

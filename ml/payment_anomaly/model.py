@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import polars as pl
 
+from ml.frame.days import Days
 from ml.frame.gate import GateRules, Judgement
 from ml.frame.model import Data, Model, Params, Slice, Table, TooLittleDataError
 from ml.frame.trees import DEFAULTS, SPACE, CalibratedTrees, fit_calibrated, fit_trees
@@ -174,7 +175,7 @@ class PaymentAnomaly(Model[Fitted]):
         """Ranking quality on captured payments: missed chargebacks are the loss."""
         return judge_ranking(self._judged(fitted, data, judged), BUDGET)
 
-    def score(self, fitted: Fitted, data: Data) -> pl.DataFrame:
+    def score(self, fitted: Fitted, data: Data, days: Days | None = None) -> pl.DataFrame:
         """Every payment with z-score, points, probability, levels, reasons and review score."""
         rated = self._rated(data)
         cuts = data[LEVELS]

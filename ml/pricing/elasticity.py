@@ -1,6 +1,6 @@
 """Own-price elasticities: pooled by category, and as much of each product's own as its sales show.
 
-Units of a product at each of its prices, given their total, are multinomial when they are Poisson
+Sales of a product at each of its prices, given their total, are multinomial when they are Poisson
 with a rate of base x exposure x price^elasticity: the base falls out (Hausman, Hall and Griliches,
 Econometric Models for Count Data, 1984). Products are shrunk to their category by an empirical
 Bayes normal prior (Morris, Parametric Empirical Bayes Inference, 1983).
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,12 +19,15 @@ import numpy.typing as npt
 import polars as pl
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 PRIOR_MEAN, PRIOR_DEVIATION = -2.0, 1.5
 """Of all products, before any sale: most retail elasticities lie between -1 and -4 (Bijmolt, van
 Heerde and Pieters, New Empirical Generalizations on the Determinants of Price Elasticity, 2005)."""
 _STEPS = 50
-_LEAST_UNITS = 3
+_PASSES = 6
+_LEAST_LINES = 3
+_LEAST_SPREAD = 0.05
 
 
 @dataclass(frozen=True)
@@ -90,38 +94,34 @@ class Elasticities:
 def fit_elasticities(responses: pl.DataFrame) -> Elasticities:
     """Elasticities of rows of features.price_responses.
 
-    Columns: source_system, category, product_id, price (> 0), units and category_units (>= 0), of
-    any number of months. Products that were sold at one price only tell nothing of their own.
+    Columns: source_system, category, product_id, month_start, price (> 0), in_stock_days,
+    line_count and category_line_count (>= 0). A product competes with its category: what it may
+    expect of the category's lines falls as its rivals are cheap, many or in stock, which is
+    estimated in passes.
+    Products that were sold at one price only tell nothing of their own.
     """
     rows = (
-        responses.filter((pl.col("category_units") > 0) & (pl.col("price") > 0))
-        .group_by("source_system", "category", "product_id", "price")
-        .agg(pl.col("units").sum(), pl.col("category_units").sum())
-        .sort("source_system", "category", "product_id", "price")
+        responses.filter((pl.col("category_line_count") > 0) & (pl.col("price") > 0))
+        .filter(pl.col("line_count").sum().over("source_system", "product_id") >= _LEAST_LINES)
+        .sort("source_system", "category", "product_id", "month_start", "price")
     )
-    informative = (pl.len().over("source_system", "product_id") > 1) & (
-        pl.col("units").sum().over("source_system", "product_id") >= _LEAST_UNITS
-    )
-    rows = rows.filter(informative)
     if rows.is_empty():
         return Elasticities({}, {}, 0.0)
-    product = rows.select("source_system", "product_id").to_struct("p").rle_id().to_numpy()
-    category = rows.select("source_system", "category").to_struct("c").rank("dense").to_numpy() - 1
-    log_price = np.log(rows["price"].cast(pl.Float64).to_numpy())
-    units = rows["units"].cast(pl.Float64).to_numpy()
-    exposure = np.log(rows["category_units"].cast(pl.Float64).to_numpy())
-    panel = _Panel(product, log_price, units, exposure)
-
-    product_category = category[panel.first]
+    panel = _Panel.of(rows)
+    product_category = panel.category[panel.first]
     prior = np.full(int(product_category.max()) + 1, 1 / PRIOR_DEVIATION**2)
-    pooled, pooled_information = _newton(
-        panel, product_category, np.full(prior.size, PRIOR_MEAN), prior
-    )
-    spread = _spread(panel, pooled[product_category])
-    own_prior = np.full(panel.size, 1 / max(spread, 0.05) ** 2)
-    own, own_information = _newton(
-        panel, np.arange(panel.size), pooled[product_category], own_prior
-    )
+    prior_mean = np.full(prior.size, PRIOR_MEAN)
+    pooled, own, spread = prior_mean, prior_mean[product_category], 0.0
+    for _ in range(_PASSES):
+        # Sales vary more than independent buyers would: the likelihood is worth less.
+        panel = panel.beside_rivals(own)
+        panel.weight = 1 / panel.dispersion(own)
+        pooled, pooled_information = _newton(panel, product_category, prior_mean, prior)
+        spread = _spread(panel, pooled[product_category])
+        own_prior = np.full(panel.size, 1 / max(spread, _LEAST_SPREAD) ** 2)
+        own, own_information = _newton(
+            panel, np.arange(panel.size), pooled[product_category], own_prior
+        )
     deviation = 1 / np.sqrt(own_information)
     pooled_deviation = 1 / np.sqrt(pooled_information)
     # A product hangs on its category as far as it is shrunk to it.
@@ -145,31 +145,96 @@ def fit_elasticities(responses: pl.DataFrame) -> Elasticities:
 
 
 class _Panel:
-    """Rows of products (sorted), with what the conditional likelihood needs."""
+    """Rows of products (sorted), with what the conditional likelihood needs.
+
+    `market` numbers the categories by month; `category_lines` is what a row's category sold while
+    the product was in stock, `exposure` the log of the part of them it may expect at price 1.
+    """
 
     def __init__(
-        self, product: npt.NDArray[np.int64], log_price: Floats, units: Floats, exposure: Floats
+        self,
+        product: Ints,
+        category: Ints,
+        market: Ints,
+        log_price: Floats,
+        lines: Floats,
+        category_lines: Floats,
+        days: Floats,
     ) -> None:
-        self.product = product.astype(np.int64)
-        self.first = np.flatnonzero(np.diff(self.product, prepend=-1))
+        self.product, self.category, self.market = product, category, market
+        self.first = np.flatnonzero(np.diff(product, prepend=-1))
         self.size = self.first.size
-        self.units = units
-        self.total = np.add.reduceat(units, self.first)
-        weight = np.add.reduceat(np.exp(exposure) * log_price, self.first)
-        mean = weight / np.add.reduceat(np.exp(exposure), self.first)
-        self.log_price = log_price - mean[self.product]  # centred: steps of Newton stay small
-        self.exposure = exposure
+        self.lines, self.category_lines, self.days = lines, category_lines, days
+        self.total = np.add.reduceat(lines, self.first)
+        weight = np.add.reduceat(category_lines * log_price, self.first)
+        mean = weight / np.add.reduceat(category_lines, self.first)
+        self.log_price = log_price - mean[product]  # centred: steps of Newton stay small
+        self.exposure = np.log(category_lines)
+        self.weight = 1.0
+
+    @classmethod
+    def of(cls, rows: pl.DataFrame) -> _Panel:
+        """The panel of sorted responses."""
+
+        def numbered(*names: str) -> Ints:
+            numbers: Ints = rows.select(pl.struct(names).rank("dense")).to_series().to_numpy() - 1
+            return numbers.astype(np.int64)
+
+        def values(name: str) -> Floats:
+            found: Floats = rows[name].cast(pl.Float64).to_numpy()
+            return found
+
+        return cls(
+            rows.select("source_system", "product_id")
+            .to_struct("p")
+            .rle_id()
+            .to_numpy()
+            .astype(np.int64),
+            numbered("source_system", "category"),
+            numbered("source_system", "category", "month_start"),
+            np.log(values("price")),
+            values("line_count"),
+            values("category_line_count"),
+            values("in_stock_days"),
+        )
+
+    def beside_rivals(self, elasticity: Floats) -> _Panel:
+        """The same rows, with exposures that take into account how attractive rivals are."""
+        panel = copy(self)
+        draw = np.exp(elasticity[self.product] * self.log_price)
+        expected = np.add.reduceat(np.exp(self.exposure) * draw, self.first)
+        attraction = (self.total / expected)[self.product] * draw
+        rivals = np.bincount(self.market, attraction * self.days)
+        panel.exposure = np.log(self.category_lines) - np.log(rivals[self.market])
+        return panel
+
+    def dispersion(self, elasticity: Floats) -> float:
+        """Pearson's chi-squared over its degrees of freedom, at least 1, at given elasticities.
+
+        Rows that expect less than one line say little of the variance, and are left out.
+        """
+        expected = self.total[self.product] * self._shares(elasticity)
+        usable = expected >= 1
+        freedom = usable.sum() - np.unique(self.product[usable]).size
+        if freedom < 1:
+            return 1.0
+        squares = (self.lines[usable] - expected[usable]) ** 2 / expected[usable]
+        return float(max(1.0, squares.sum() / freedom))
 
     def score(self, elasticity: Floats) -> tuple[Floats, Floats]:
         """Slope and information of the log-likelihood by product, at elasticities by product."""
-        logit = self.exposure + elasticity[self.product] * self.log_price
-        logit -= np.maximum.reduceat(logit, self.first)[self.product]
-        share = np.exp(logit)
-        share /= np.add.reduceat(share, self.first)[self.product]
+        share = self._shares(elasticity)
         mean = np.add.reduceat(share * self.log_price, self.first)
         square = np.add.reduceat(share * self.log_price**2, self.first)
-        slope = np.add.reduceat(self.units * self.log_price, self.first) - self.total * mean
-        return slope, self.total * np.maximum(square - mean**2, 0)
+        slope = np.add.reduceat(self.lines * self.log_price, self.first) - self.total * mean
+        return self.weight * slope, self.weight * self.total * np.maximum(square - mean**2, 0)
+
+    def _shares(self, elasticity: Floats) -> Floats:
+        """The share of each row in the lines of its product."""
+        logit = self.exposure + elasticity[self.product] * self.log_price
+        logit -= np.maximum.reduceat(logit, self.first)[self.product]
+        share: Floats = np.exp(logit)
+        return share / np.add.reduceat(share, self.first)[self.product]
 
 
 def _newton(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import polars as pl
 
+from ml.frame.days import Days
 from ml.frame.gate import GateRules, Judgement
 from ml.frame.model import Data, Model, Params, Slice, Table, TooLittleDataError
 from ml.frame.trees import DEFAULTS, SPACE, CalibratedTrees, Floats, Rows, fit_calibrated, fit_trees
@@ -31,14 +32,8 @@ WINDOW_DAYS = 14
 JUDGED_DAYS = 91
 LEAST_EPISODES = 100
 
-_STATE = (
-    "price_to_category_ratio",
-    "days_since_change",
-    "planned_discount_share",
-    "in_stock_days_before",
-    "units_before",
-    "daily_margin_before",
-)
+_RECENT = "recent_sales_ratio"
+_STATE = ("days_since_change", "planned_discount_share", "usual_daily_units", _RECENT)
 LEARNED = ("change_share", *_STATE)
 INPUTS = (*LEARNED, "category_elasticity", "margin_share", "predicted_gain_share")
 _METRIC = "binary_logloss"
@@ -75,6 +70,7 @@ class PriceRecommendation(Model[Fitted]):
                 "price_before",
                 "cost_amount",
                 *LEARNED,
+                "daily_margin_before",
                 "daily_margin_change",
                 "control_daily_margin_change",
                 "unusable_reason",
@@ -91,11 +87,12 @@ class PriceRecommendation(Model[Fitted]):
                 "product_id",
                 "month_start",
                 "price",
-                "units",
-                "category_units",
+                "in_stock_days",
+                "line_count",
+                "category_line_count",
             ),
             ("source_system", "product_id", "month_start", "price"),
-            ("units", "category_units"),
+            ("line_count", "category_line_count"),
         ),
         Table(
             CANDIDATES,
@@ -107,6 +104,8 @@ class PriceRecommendation(Model[Fitted]):
                 "currency",
                 "price",
                 "cost_amount",
+                "in_stock_days_before",
+                "units_before",
                 *_STATE,
             ),
             ("source_system", "product_id"),
@@ -187,8 +186,10 @@ class PriceRecommendation(Model[Fitted]):
         elasticities = _elasticities(data, judged)
         learned, checked = (_rows(rows, elasticities) for rows in (training, validation))
         trees = fit_calibrated(learned, checked, INPUTS, _METRIC, params, self.seed)
-        probability = trees.probability(checked[0])
-        threshold = best_threshold(probability, validation["lift"].to_numpy())
+        # The threshold is for changes that the optimiser would propose, so these decide about it.
+        endorsed = checked[0][:, INPUTS.index("predicted_gain_share")] > 0
+        probability = trees.probability(_without_luck(checked[0][endorsed]))
+        threshold = best_threshold(probability, validation["lift"].to_numpy()[endorsed])
         return Fitted(elasticities, trees, threshold, float(learned[1].mean()))
 
     def judge(self, fitted: Fitted, data: Data, judged: Slice) -> Judgement:
@@ -203,7 +204,7 @@ class PriceRecommendation(Model[Fitted]):
             rows.with_columns(pl.Series("probability", probability)), fitted.threshold
         )
 
-    def score(self, fitted: Fitted, data: Data) -> pl.DataFrame:
+    def score(self, fitted: Fitted, data: Data, days: Days | None = None) -> pl.DataFrame:
         """A proposal for each product with a price, as of the last business date."""
         products = data[CANDIDATES]
         limits = data[GUARDRAILS].row(0, named=True)
@@ -222,7 +223,7 @@ class PriceRecommendation(Model[Fitted]):
             )
         else:
             episodes = proposed.with_columns(pl.col("price").alias("price_before"))
-            probability = fitted.trees.probability(_matrix(episodes, elasticities))
+            probability = fitted.trees.probability(_without_luck(_matrix(episodes, elasticities)))
             is_change = ~pl.col("action").is_in([HOLD, SKIP])
             proposed = proposed.with_columns(
                 pl.Series("success_probability", probability)
@@ -294,6 +295,17 @@ def _elasticities(data: Data, judged: Slice) -> Elasticities:
 
 def _rows(episodes: pl.DataFrame, elasticities: Elasticities) -> Rows:
     return _matrix(episodes, elasticities), episodes["is_success"].cast(pl.Float64).to_numpy()
+
+
+def _without_luck(rows: Floats) -> Floats:
+    """The inputs with recent sales as usual.
+
+    A product that just sold more than usual will sell less whatever its price, and be no success:
+    that is chance, and no reason against a price.
+    """
+    usual = rows.copy()
+    usual[:, INPUTS.index(_RECENT)] = 1.0
+    return usual
 
 
 def _matrix(episodes: pl.DataFrame, elasticities: Elasticities) -> Floats:

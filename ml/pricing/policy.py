@@ -13,7 +13,7 @@ Floats = npt.NDArray[np.float64]
 RAISE, HOLD, LOWER, SKIP = "raise", "hold", "lower", "skip"
 GRID_STEP = 0.01
 LEAST_CHANGE = 0.02
-_QUANTILE = 1.645  # of the normal distribution, 95 %
+_QUANTILE = 0.84  # of the normal distribution, 80 %
 
 
 @dataclass(frozen=True)

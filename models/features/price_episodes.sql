@@ -13,8 +13,7 @@ controls as (
         business_date,
         count(*) filter (where is_measured and change_count_around = 0) as control_count,
         avg(daily_margin_change) filter (where is_measured and change_count_around = 0)
-            as control_daily_margin_change,
-        median(cast(price as double)) as median_price
+            as control_daily_margin_change
     from days
     group by source_system, category, currency, business_date
 ),
@@ -41,10 +40,11 @@ episodes as (
         (changes.price - changes.price_before) / cast(changes.price_before as double)
             as change_share,
         changes.cost as cost_amount,
-        changes.price_before / nullif(controls.median_price, 0) as price_to_category_ratio,
         {{ days_between('changes.previous_change_date', 'changes.business_date') }}
             as days_since_change,
         changes.planned_discount_share,
+        changes.usual_daily_units,
+        changes.recent_sales_ratio,
         cast(changes.in_stock_days_before as integer) as in_stock_days_before,
         cast(changes.reported_units_before as bigint) as units_before,
         changes.reported_margin_before / cast(nullif(changes.in_stock_days_before, 0) as double)

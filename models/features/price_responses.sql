@@ -12,12 +12,12 @@ category_days as (
         source_system,
         category,
         business_date,
-        sum(reported_units) as category_units
+        sum(reported_lines) as category_lines
     from days
     group by source_system, category, business_date
 ),
 
--- Units of the category stand for season and promotions: a price moves a product's part of them.
+-- Lines of the category stand for season and promotions: a price moves a product's part of them.
 responses as (
     select
         days.source_system,
@@ -27,8 +27,9 @@ responses as (
         days.price,
         days.currency,
         cast(sum(days.in_stock_days) as integer) as in_stock_days,
-        cast(sum(days.reported_units) as bigint) as units,
-        cast(sum(days.in_stock_days * category_days.category_units) as bigint) as category_units,
+        cast(sum(days.reported_lines) as bigint) as line_count,
+        cast(sum(days.in_stock_days * category_days.category_lines) as bigint)
+            as category_line_count,
         max(days.available_at) as available_at
     from days
     inner join category_days

@@ -31,6 +31,7 @@ product_days as (
             rows between unbounded preceding and current row
         ) as unit_price,
         coalesce(reported.is_stock_out, false) as is_stock_out,
+        case when not days.is_future then coalesce(reported.line_count, 0) end as reported_lines,
         case when not days.is_future then coalesce(reported.quantity, 0) end as reported_units,
         case when not days.is_future then coalesce(ordered.quantity, 0) end as ordered_units,
         greatest(days.reported_at, products.available_at) as available_at

@@ -24,6 +24,7 @@ sold_days as (
         cast(
             sum(case when ended_available_at <= reported_at then 0 else quantity end) as bigint
         ) as quantity,
+        sum(case when ended_available_at <= reported_at then 0 else 1 end) as line_count,
         cast(round(
             sum(case when currency = reporting_currency then unit_price end)
             / count(case when currency = reporting_currency then unit_price end), 2
@@ -51,6 +52,7 @@ reported_days as (
         coalesce(sold_days.product_id, empty_days.product_id) as product_id,
         coalesce(sold_days.business_date, empty_days.business_date) as business_date,
         coalesce(sold_days.quantity, 0) as quantity,
+        cast(coalesce(sold_days.line_count, 0) as bigint) as line_count,
         sold_days.unit_price,
         empty_days.product_id is not null and coalesce(sold_days.quantity, 0) = 0 as is_stock_out
     from sold_days

@@ -1,7 +1,12 @@
 {% set days = var('price_window_days') %}
+{% set usual_days = var('price_usual_days') %}
 
 with prices as (
     select * from {{ ref('int_product_prices_found') }}
+),
+
+costs as (
+    select * from {{ ref('int_product_costs_found') }}
 ),
 
 demand as (
@@ -17,11 +22,12 @@ priced_days as (
         demand.business_date,
         demand.planned_discount_share,
         case when demand.is_stock_out then 0 else 1 end as in_stock_days,
+        demand.reported_lines,
         demand.reported_units,
-        demand.reported_units * (prices.price - prices.cost) as reported_margin,
-        demand.ordered_units * (prices.price - prices.cost) as ordered_margin,
+        demand.reported_units * (prices.price - costs.cost) as reported_margin,
+        demand.ordered_units * (prices.price - costs.cost) as ordered_margin,
         prices.price,
-        prices.cost,
+        costs.cost,
         prices.currency,
         case
             when prices.valid_from_date = demand.business_date then prices.price_before
@@ -33,6 +39,12 @@ priced_days as (
         and demand.product_id = prices.product_id
         and demand.business_date >= prices.valid_from_date
         and demand.business_date < prices.valid_to_date
+    left join costs
+        on prices.source_system = costs.source_system
+        and prices.product_id = costs.product_id
+        and prices.currency = costs.currency
+        and demand.business_date >= costs.valid_from_date
+        and demand.business_date < costs.valid_to_date
 ),
 
 measured_days as (
@@ -43,6 +55,8 @@ measured_days as (
         sum(reported_units) over before_day as reported_units_before,
         sum(reported_margin) over before_day as reported_margin_before,
         sum(ordered_margin) over before_day as ordered_margin_before,
+        sum(reported_units) over long_before_day
+        / cast(nullif(sum(in_stock_days) over long_before_day, 0) as double) as usual_daily_units,
         sum(in_stock_days) over from_day as in_stock_days_after,
         sum(ordered_margin) over from_day as ordered_margin_after,
         count(*) over from_day as days_after,
@@ -60,6 +74,10 @@ measured_days as (
             partition by source_system, product_id order by business_date
             rows between {{ days }} preceding and 1 preceding
         ),
+        long_before_day as (
+            partition by source_system, product_id order by business_date
+            rows between {{ days + usual_days }} preceding and {{ days + 1 }} preceding
+        ),
         from_day as (
             partition by source_system, product_id order by business_date
             rows between current row and {{ days - 1 }} following
@@ -75,7 +93,9 @@ rated_days as (
         and in_stock_days_after >= {{ days // 2 }} as is_measured,
         ordered_margin_after / cast(nullif(in_stock_days_after, 0) as double)
         - ordered_margin_before / cast(nullif(in_stock_days_before, 0) as double)
-            as daily_margin_change
+            as daily_margin_change,
+        reported_units_before / cast(nullif(in_stock_days_before, 0) as double)
+        / nullif(usual_daily_units, 0) as recent_sales_ratio
     from measured_days
 )
 

@@ -1,90 +1,85 @@
-with extracts as (
-    select
-        'shop' as source_system,
-        product_id,
-        list_price_amount as price,
-        list_price_currency as currency,
-        case when cost_currency = list_price_currency then cost_amount end as cost,
-        least(coalesce(updated_at, _extracted_at), _extracted_at) as stated_at,
-        available_at,
-        _extracted_at
-    from {{ ref('stg_shop__products') }}
-    where list_price_amount is not null
+with sightings as (
+    select * from {{ ref('int_product_prices_seen') }}
 ),
 
-compared_extracts as (
+compared_sightings as (
     select
         *,
-        lag(price) over product_in_time as earlier_price,
-        lag(currency) over product_in_time as earlier_currency,
-        lag(cost) over product_in_time as earlier_cost,
-        lag(_extracted_at) over product_in_time as extracted_before
-    from extracts
-    window product_in_time as (
-        partition by source_system, product_id order by _extracted_at
-    )
+        lag(price) over in_time as price_before,
+        lag(seen_at) over in_time as seen_before,
+        first_value(stated_at ignore nulls) over from_now as next_stated_at,
+        first_value(case when stated_at is not null then available_at end ignore nulls) over from_now
+            as next_available_at
+    from sightings
+    window
+        in_time as (
+            partition by source_system, product_id, currency order by seen_at, price
+        ),
+        from_now as (
+            partition by source_system, product_id, currency order by seen_at, price
+            rows between current row and unbounded following
+        )
 ),
 
--- A state holds from when it was stated, at the earliest from the extract that had another one;
--- the first known one of a product holds from the start.
-changes as (
+-- A price changed when the next extract says so, if that lies between the two sightings; else
+-- half-way between them. The first price that was seen holds from the start.
+dated_changes as (
     select
         source_system,
         product_id,
-        price,
         currency,
-        cost,
-        earlier_price,
+        price,
+        price_before,
         case
-            when earlier_price is null then {{ first_instant() }}
-            when stated_at > extracted_before then stated_at
-            else _extracted_at
+            when price_before is null then {{ first_instant() }}
+            when next_stated_at > seen_before and next_stated_at <= seen_at then next_stated_at
+            else seen_before + (seen_at - seen_before) / 2
         end as changed_at,
-        available_at
-    from compared_extracts
-    where
-        earlier_price is null
-        or price <> earlier_price
-        or currency <> earlier_currency
-        or coalesce(cost, -1) <> coalesce(earlier_cost, -1)
+        case
+            when next_stated_at > seen_before and next_stated_at <= seen_at
+                then greatest(available_at, next_available_at)
+            else available_at
+        end as available_at
+    from compared_sightings
+    where price_before is null or price <> price_before
 ),
 
-dated_changes as (
+business_days as (
     select
         *,
         cast({{ to_local('changed_at', setting_of('source_system', 'time_zone', 'UTC')) }} as date)
             as change_date
-    from changes
+    from dated_changes
 ),
 
--- Of several changes on one day the last one counts.
-ranked_changes as (
+-- Of several changes on one day the last one counts, against the price before the day.
+last_of_days as (
     select
         *,
         row_number() over (
-            partition by source_system, product_id, change_date order by changed_at desc
+            partition by source_system, product_id, currency, change_date order by changed_at desc
         ) as change_rank,
-        first_value(earlier_price) over (
-            partition by source_system, product_id, change_date order by changed_at
+        first_value(price_before) over (
+            partition by source_system, product_id, currency, change_date order by changed_at
         ) as price_of_day_before
-    from dated_changes
+    from business_days
 ),
 
 prices as (
     select
         source_system,
         product_id,
+        currency,
         change_date as valid_from_date,
         coalesce(
-            lead(change_date) over (partition by source_system, product_id order by change_date),
-            cast({{ open_end() }} as date)
+            lead(change_date) over (
+                partition by source_system, product_id, currency order by change_date
+            ), cast({{ open_end() }} as date)
         ) as valid_to_date,
         price,
-        currency,
-        cost,
         case when price <> price_of_day_before then price_of_day_before end as price_before,
         available_at
-    from ranked_changes
+    from last_of_days
     where change_rank = 1
 )
 

@@ -11,10 +11,10 @@ from typing import Any
 from ingest.home import Home
 from ml.errors import ModelError
 from ml.frame import audit
+from ml.frame.days import Days
 from ml.frame.model import Model, Served
 from ml.frame.reading import read_as_of
 from ml.frame.registry import Registry, Version
-from ml.frame.scores import Days
 from ml.frame.scoring import ScoreReport, score
 from ml.frame.training import TRIALS, Trained, train, training_due
 from ml.models import model_named

@@ -170,6 +170,19 @@ def test_scores_of_the_demo_are_one_row_for_each_payment(demo_home: Home) -> Non
     assert scores["served_by"].unique().to_list() == ["rules"]
 
 
+def test_the_rules_find_the_blatant_fraud_of_the_demo(demo_home: Home) -> None:
+    """Rules look for bursts; what sly rings, takeovers and friendly fraud plant is weaker."""
+    planted = pl.read_parquet(demo_home.truth / "fraud.parquet")
+    scores = read_scores(demo_home.scores / MODEL.name)
+    flagged = scores.filter(pl.col("risk_level").is_in(["HIGH", "CRITICAL"]))
+    blatant = planted.filter(pl.col("kind") == "blatant")
+    found = blatant.join(flagged, on="payment_id", how="semi")
+    assert blatant.height >= 20
+    assert found.height / blatant.height >= 0.85  # recall
+    assert found.height / flagged.height >= 0.8  # precision
+    assert 0.005 <= flagged.height / scores.height <= 0.05  # alert rate; blatant are 2 %
+
+
 def test_every_column_that_is_learned_from_is_declared() -> None:
     declared = next(table for table in MODEL.reads if table.name == PAYMENTS)
     assert set(LEARNED) == set(declared.features) <= set(declared.columns)

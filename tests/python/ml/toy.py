@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import duckdb
 import polars as pl
 
+from ml.frame.days import Days
 from ml.frame.gate import GateRules, Judgement
 from ml.frame.model import Data, Model, Params, Slice, Table, TooLittleDataError
 
@@ -69,7 +70,7 @@ class Toy(Model[dict[str, float]]):
         )
         return Judgement({"share_within_1": float(rows.select((error < 1).mean()).item())}, losses)
 
-    def score(self, fitted: dict[str, float], data: Data) -> pl.DataFrame:
+    def score(self, fitted: dict[str, float], data: Data, days: Days | None = None) -> pl.DataFrame:
         predicted = pl.col("kind").replace_strict(fitted, default=0.0, return_dtype=pl.Float64)
         return data[TABLE].select("source_system", "day", "kind", predicted.alias("predicted"))
 

@@ -147,10 +147,10 @@ def test_every_row_of_an_aggregate_is_the_sum_of_its_fact_rows(
 def test_a_line_is_the_one_in_the_file(demo_home: Home, manifest: Manifest) -> None:
     found = trace_one(demo_home, manifest, "core.fact_sales", "shop,O00000001,1")
     (item,) = entity(found.landed, "shop.order_items").rows
-    assert line_of(demo_home, item).split(",")[:3] == ["O00000001", "1", "P000039"]
+    assert line_of(demo_home, item).split(",")[:3] == ["O00000001", "1", "P000001"]
     assert item.state == "latest"
     assert item.content is not None
-    assert item.content["product_id"] == found.row["product_id"] == "P000039"
+    assert item.content["product_id"] == found.row["product_id"] == "P000001"
     changes = entity(found.landed, "shop.orders")
     assert [row.state for row in changes.rows] == [
         "latest",

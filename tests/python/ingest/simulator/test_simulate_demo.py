@@ -271,7 +271,7 @@ def test_captured_money_is_the_order_total_but_where_planted(shop: Shop) -> None
     query = """
         with paid as (
             select order_id, sum(amount::decimal(18, 2)) as amount from current_payments
-            where payment_status in ('captured', 'refunded') group by order_id
+            where payment_status in ('captured', 'refunded', 'chargeback') group by order_id
         )
         select o.order_id
         from current_orders as o left join paid as p using (order_id)
@@ -283,7 +283,7 @@ def test_captured_money_is_the_order_total_but_where_planted(shop: Shop) -> None
         row[0]
         for row in shop.all(
             "select order_id from current_orders where order_id not in (select order_id from "
-            "current_payments where payment_status in ('captured', 'refunded'))"
+            "current_payments where payment_status in ('captured', 'refunded', 'chargeback'))"
         )
     }
     assert len(off) == 5
@@ -471,7 +471,7 @@ def test_rows_are_out_of_order_within_a_file(shop: Shop) -> None:
     assert 0 < descents < len(instants) / 10
 
 
-def test_fraud_is_a_burst_on_one_device_and_card(shop: Shop) -> None:
+def test_blatant_fraud_is_a_burst_on_one_device_and_card(shop: Shop) -> None:
     query = """
         select ring, count(*), count(distinct p.device_id), count(distinct card_token),
             count(*) filter (payment_status = 'declined'),
@@ -480,6 +480,7 @@ def test_fraud_is_a_burst_on_one_device_and_card(shop: Shop) -> None:
             max(hour(paid_at::timestamptz at time zone 'Europe/Berlin')) < 6
         from truth_fraud join current_payments as p using (payment_id)
         join current_orders as o on o.order_id = p.order_id
+        where kind = 'blatant'
         group by ring
     """
     rings = shop.all(query)
@@ -489,12 +490,55 @@ def test_fraud_is_a_burst_on_one_device_and_card(shop: Shop) -> None:
         assert attempts - declines == 3 and declines >= 6
         assert is_foreign and is_short and is_night
     risk = """
-        select avg(gateway.risk_score) filter (f.payment_id is not null),
+        select avg(gateway.risk_score) filter (f.kind = 'blatant'),
             avg(gateway.risk_score) filter (f.payment_id is null)
         from current_payments as p left join truth_fraud as f using (payment_id)
     """
     fraud, usual = shop.all(risk)[0]
     assert fraud > 0.6 and usual < 0.2
+
+
+def test_fraud_of_the_demo_is_of_every_kind(shop: Shop) -> None:
+    query = """
+        select kind, count(*), count(distinct ring) from truth_fraud
+        where not is_declined group by kind
+    """
+    kinds = {kind: (captures, rings) for kind, captures, rings in shop.all(query)}
+    captured = shop.one(
+        "select count(*) from current_payments "
+        "where payment_status in ('captured', 'refunded', 'chargeback')"
+    )
+    assert kinds["blatant"] == (9, 3) and kinds["takeover"] == (4, 4)
+    assert kinds["sly"][1] == 3 and 12 <= kinds["sly"][0] <= 24
+    assert kinds["friendly"] == (4, 0)
+    assert 0.015 < sum(captures for captures, _ in kinds.values()) / captured < 0.025
+
+
+def test_chargebacks_are_updates_of_captured_payments_within_the_calendar(shop: Shop) -> None:
+    found = """
+        select payment_id, updated_at from payments
+        where payment_status = 'chargeback' and op = 'U' group by all order by all
+    """
+    planted = """
+        select payment_id, strftime(charged_back_at, '%Y-%m-%dT%H:%M:%SZ') from truth_chargebacks
+        where is_delivered order by all
+    """
+    assert shop.all(found) == shop.all(planted)
+    assert len(shop.all(found)) > 15
+    kinds = """
+        select count(*), count(*) filter (f.kind is null), count(r.payment_id),
+            count(*) filter (charged_back_at >= timestamp '2025-12-31 23:00:00')
+        from truth_chargebacks as c left join truth_fraud as f using (payment_id)
+        left join current_refunds as r using (payment_id)
+    """
+    planned, honest, refunded, hidden = shop.all(kinds)[0]
+    assert (honest, refunded) == (0, 0)
+    assert planned - hidden == len(shop.all(planted))
+    captures = """
+        select count(distinct payment_id) from payments semi join truth_chargebacks
+        using (payment_id) where payment_status = 'captured'
+    """
+    assert shop.one(captures) == planned
 
 
 def test_declines_come_before_the_capture(shop: Shop) -> None:
@@ -510,7 +554,7 @@ def test_refunds_are_of_every_kind(shop: Shop) -> None:
     query = """
         with captured as (
             select order_id, sum(amount::decimal(18, 2)) as paid from current_payments
-            where payment_status in ('captured', 'refunded') group by order_id
+            where payment_status in ('captured', 'refunded', 'chargeback') group by order_id
         )
         select t.kind, count(*),
             min(sign(r.amount::decimal(18, 2) - c.paid)),

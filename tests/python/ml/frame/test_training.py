@@ -14,8 +14,9 @@ from toy import DAYS, FIRST, TABLE, Toy, write_warehouse
 
 from ml.errors import ModelError
 from ml.frame.card import CARD, METRICS, RECORD
+from ml.frame.days import Days
 from ml.frame.registry import Registry
-from ml.frame.scores import Days, read_scores
+from ml.frame.scores import read_scores
 from ml.frame.scoring import score, serving
 from ml.frame.training import Trained, train, training_due
 

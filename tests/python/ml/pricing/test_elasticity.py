@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -14,40 +15,38 @@ SPREAD = 0.35
 CATEGORIES = 4
 
 
-def planted(
-    products: int = 800, months: int = 24, units: float = 60.0
-) -> tuple[pl.DataFrame, dict[str, float]]:
-    """Poisson units of products whose prices walk, and the elasticity of each."""
+def planted(products: int = 800, months: int = 24) -> tuple[pl.DataFrame, dict[str, float]]:
+    """Products whose prices walk share the units of their category by price^elasticity."""
     rng = np.random.default_rng(5)
-    truth, rows = {}, []
-    for i in range(products):
-        category = i % CATEGORIES
-        truth[f"p{i}"] = float(-1.4 - 0.5 * category + rng.normal(0, SPREAD))
-        base = rng.lognormal(np.log(units / months), 0.8)
-        first, level = rng.lognormal(3.5, 0.5), 1.0
-        for month in range(months):
-            if rng.random() < 0.4:
-                level = float(np.clip(level * (1 + rng.uniform(-0.15, 0.15)), 0.75, 1.25))
-            season = float(1 + 0.5 * np.sin(month / 4 + category))
-            mean = base * season * level ** truth[f"p{i}"]
-            rows.append(
-                (
-                    "shop",
-                    f"c{category}",
-                    f"p{i}",
-                    round(first * level, 2),
-                    rng.poisson(mean),
-                    season,
-                )
+    category = np.arange(products) % CATEGORIES
+    elasticity = -1.4 - 0.5 * category + rng.normal(0, SPREAD, products)
+    popularity, first = rng.lognormal(0, 1, products), rng.lognormal(3.5, 0.5, products)
+    level, parts = np.ones(products), []
+    for month in range(months):
+        moves = rng.random(products) < 0.4
+        level = np.clip(level * (1 + moves * rng.uniform(-0.15, 0.15, products)), 0.75, 1.25)
+        weight = popularity * level**elasticity
+        units, total = np.zeros(products, dtype=np.int64), np.zeros(products, dtype=np.int64)
+        for c in range(CATEGORIES):
+            of_category = np.flatnonzero(category == c)
+            demand = int(2_000 * (1 + 0.5 * np.sin(month / 4 + c)))
+            share = weight[of_category] / weight[of_category].sum()
+            units[of_category], total[of_category] = rng.multinomial(demand, share), demand
+        parts.append(
+            pl.DataFrame(
+                {
+                    "source_system": "shop",
+                    "category": [f"c{c}" for c in category],
+                    "product_id": [f"p{i}" for i in range(products)],
+                    "month_start": date(2024 + month // 12, month % 12 + 1, 1),
+                    "price": (first * level).round(2),
+                    "in_stock_days": 30,
+                    "line_count": units,
+                    "category_line_count": total * 30,
+                }
             )
-    frame = pl.DataFrame(
-        rows,
-        schema=["source_system", "category", "product_id", "price", "units", "season"],
-        orient="row",
-    )
-    return frame.with_columns(
-        (pl.col("season") * 5_000).cast(pl.Int64).alias("category_units")
-    ), truth
+        )
+    return pl.concat(parts), {f"p{i}": float(e) for i, e in enumerate(elasticity)}
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +94,8 @@ def test_products_of_their_own_are_better_than_their_category(
 def test_one_price_says_nothing() -> None:
     rows, _ = planted(products=20)
     still = rows.with_columns(pl.lit(9.99).alias("price"))
-    assert fit_elasticities(still) == Elasticities({}, {}, 0.0)
+    found = fit_elasticities(still).categories.values()
+    assert all(known == (PRIOR_MEAN, PRIOR_DEVIATION) for known in found)
     assert fit_elasticities(rows.clear()) == Elasticities({}, {}, 0.0)
 
 
@@ -105,9 +105,11 @@ def test_a_few_sales_hardly_move_the_prior() -> None:
             "source_system": "shop",
             "category": "c",
             "product_id": "p",
+            "month_start": [date(2025, 1, 1), date(2025, 2, 1)],
             "price": [10.0, 11.0],
-            "units": [2, 2],
-            "category_units": [100, 100],
+            "in_stock_days": 30,
+            "line_count": [2, 2],
+            "category_line_count": [100, 100],
         }
     )
     mean, deviation = fit_elasticities(rows).categories[("shop", "c")]
