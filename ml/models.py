@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from ml.demand.model import DemandForecast
 from ml.errors import ModelError
 from ml.frame.model import Model
 from ml.payment_anomaly import PaymentAnomaly
 from ml.pricing import PriceRecommendation
 
-MODELS: tuple[Model[Any], ...] = (PaymentAnomaly(), PriceRecommendation())
+MODELS: tuple[Model[Any], ...] = (DemandForecast(), PaymentAnomaly(), PriceRecommendation())
 
 
 def model_named(name: str) -> Model[Any]:

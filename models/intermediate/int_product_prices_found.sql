@@ -8,8 +8,9 @@ compared_sightings as (
         lag(price) over in_time as price_before,
         lag(seen_at) over in_time as seen_before,
         first_value(stated_at ignore nulls) over from_now as next_stated_at,
-        first_value(case when stated_at is not null then available_at end ignore nulls) over from_now
-            as next_available_at
+        first_value(
+            case when stated_at is not null then available_at end ignore nulls
+        ) over from_now as next_available_at
     from sightings
     window
         in_time as (

@@ -10,6 +10,10 @@ service_levels as (
     select * from {{ ref('service_levels') }}
 ),
 
+forecasts as (
+    select * from {{ ref('int_demand_forecasts_cumulated') }}
+),
+
 -- Days of demand count as independent, lead times as fixed.
 rated_days as (
     select
@@ -20,6 +24,7 @@ rated_days as (
         products.supplier_lead_time_days as lead_time_days,
         levels.service_level,
         levels.safety_factor,
+        forecasts.forecast_units as lead_time_forecast,
         days.demand_total / cast(nullif(days.demand_day_count, 0) as double) as mean_daily_demand,
         {{ sample_deviation(
             'days.demand_day_count', 'days.demand_total', 'days.demand_square_total'
@@ -31,6 +36,11 @@ rated_days as (
         and {{ is_valid_at('products', 'days.last_instant_of_day') }}
     left join service_levels as levels
         on levels.service_level = {{ service_level() }}
+    left join forecasts
+        on days.source_system = forecasts.source_system
+        and days.product_id = forecasts.product_id
+        and days.business_date = forecasts.business_date
+        and products.supplier_lead_time_days = forecasts.days_ahead
 ),
 
 stocked_days as (
@@ -41,7 +51,8 @@ stocked_days as (
             when not is_stock_out or sold_quantity >= mean_daily_demand then 0
             else mean_daily_demand - sold_quantity
         end as lost_sales_quantity,
-        mean_daily_demand * lead_time_days as lead_time_demand,
+        lead_time_forecast is not null as has_forecast,
+        coalesce(lead_time_forecast, mean_daily_demand * lead_time_days) as lead_time_demand,
         safety_factor * lead_time_demand_deviation as safety_stock_quantity
     from rated_days
 ),
@@ -86,6 +97,7 @@ availability as (
         end as is_dead_stock,
         service_level,
         lead_time_days,
+        has_forecast,
         lead_time_demand,
         lead_time_demand_deviation,
         safety_stock_quantity,

@@ -63,6 +63,7 @@ def test_the_graph_is_the_reviewed_one(manifest: Mapping[str, Any]) -> None:
 def test_every_step_that_touches_the_warehouse_waits_in_one_pool(
     manifest: Mapping[str, Any],
 ) -> None:
+    from ml.models import MODELS
     from orchestration.definitions import defs
 
     steps = {node.name: node for node in defs.get_repository_def().get_all_jobs()[0].all_node_defs}
@@ -72,8 +73,7 @@ def test_every_step_that_touches_the_warehouse_waits_in_one_pool(
         (
             "land",
             "warehouse",
-            "train_payment_anomaly",
-            "scores__payment_anomaly",
+            *(f"{step}_{model.name}" for step in ("train", "scores_") for model in MODELS),
             "insights",
             "published__storehouse",
         ),

@@ -1,0 +1,341 @@
+"""The model of demand in the frame: a panel and a forecast for each source."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import polars as pl
+
+from ml.demand.panel import Panel
+from ml.frame.days import Days
+from ml.frame.gate import GateRules, Judgement
+from ml.frame.model import Data, Model, Params, Slice, Table, TooLittleDataError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from ml.demand.fitted import Fitted
+    from ml.demand.frequency import Frequency
+
+DEMAND = "features.product_demand_daily"
+BASELINE = "seasonal_naive"
+SETTLEMENT_DAYS = 7
+SLOW_UNITS = 0.05
+"""Units per product and day under which a source is forecast by weeks: Olist has 0.006."""
+LEAST_PERIODS = 5
+"""Horizons of history that it takes to validate, to learn and to judge."""
+LEARNED = (
+    "category",
+    "age_days",
+    "is_holiday",
+    "planned_discount_share",
+    "unit_price",
+    "is_stock_out",
+    "reported_units",
+)
+_PLANNED = ("discount_share", "is_holiday")
+
+
+@dataclass(frozen=True)
+class Forecasters:
+    """A fit for each source, and the share of reported units that cancellations leave.
+
+    Empty for the baseline.
+    """
+
+    fits: Mapping[str, Fitted] = field(default_factory=dict)
+    settled_shares: Mapping[str, float] = field(default_factory=dict)
+
+
+class DemandForecast(Model[Forecasters]):
+    """How many units of each product will be ordered."""
+
+    name = "demand_forecast"
+    description = "Mean and quantiles of the units of each product and day, or week in slow shops."
+    trained_as = "demand"
+    baseline_name = BASELINE
+    key = ("source_system", "product_id", "forecast_origin_date", "period_start_date")
+    dated_by = "forecast_origin_date"
+    kept_dates = 35  # a horizon and a week, so that every forecast can be judged
+    as_of_sql = f"select max(business_date) from {DEMAND} where not is_future"
+    reads = (
+        Table(
+            DEMAND,
+            (
+                "source_system",
+                "product_id",
+                "business_date",
+                "is_future",
+                *LEARNED,
+                "ordered_units",
+            ),
+            ("source_system", "product_id", "business_date"),
+            LEARNED,
+        ),
+    )
+    scores: ClassVar[Mapping[str, Any]] = {
+        "source_system": pl.String,
+        "product_id": pl.String,
+        "forecast_origin_date": pl.Date,
+        "period_start_date": pl.Date,
+        "period_days": pl.Int32,
+        "horizon": pl.Int32,
+        "forecast_units": pl.Float64,
+        "p10_units": pl.Float64,
+        "p50_units": pl.Float64,
+        "p90_units": pl.Float64,
+        "series_class": pl.String,
+        "method": pl.String,
+    }
+    rules = GateRules(
+        ceilings={"calibration_miss": 0.05}, tolerance=0.01, most_seconds=600, guarded_units=50
+    )
+
+    def baseline(self) -> Forecasters:
+        """The seasonal naive forecast, with quantiles of its own past errors."""
+        return Forecasters()
+
+    def slice(self, data: Data) -> Slice:
+        """The last horizon of each source whose cancellations are settled."""
+        train, judged, before = {}, {}, {}
+        for source, rows in _sources(data):
+            frequency, first, as_of = _shape(rows)
+            end = _period_start(frequency, as_of - timedelta(days=SETTLEMENT_DAYS - 1))
+            start = _shifted(frequency, end, -frequency.horizon)
+            if (start - first).days < _days(frequency) * frequency.horizon * (LEAST_PERIODS - 1):
+                continue
+            train[source], judged[source], before[source] = start, start, end
+        if not judged:
+            raise TooLittleDataError(
+                f"No source has {LEAST_PERIODS} horizons of demand.", f"{BASELINE} serves."
+            )
+        last: date = data[DEMAND].filter(~pl.col("is_future"))["business_date"].max()  # type: ignore[assignment]
+        return Slice(train, judged, before, last)
+
+    def tune(self, data: Data, judged: Slice, trials: int) -> Params:
+        """The defaults: parameters of trees hardly moved validation errors on any data set."""
+        return {}
+
+    def fit(self, data: Data, judged: Slice, params: Params) -> Forecasters:
+        """For each source of the slice a fit on the periods before it."""
+        from ml.demand.fitting import fit
+        from ml.demand.settings import Settings
+
+        fits, shares = {}, {}
+        for source, rows in _sources(data):
+            if source not in judged.train_before:
+                continue
+            origin = judged.train_before[source]
+            panel = panel_of(rows).as_of(origin)
+            frequency = _shape(rows)[0]
+            fits[source] = fit(panel, origin, frequency, Settings(parameters=params), self.seed)
+            shares[source] = _settled_share(rows, origin)
+        return Forecasters(fits, shares)
+
+    def judge(self, fitted: Forecasters, data: Data, judged: Slice) -> Judgement:
+        """Errors of the forecast made where the slice begins; the loss is a product's error."""
+        from ml.demand.metrics import accuracy, quantile_quality, scales
+        from ml.demand.metrics import judged as judged_rows
+
+        metrics: dict[str, float] = {}
+        losses = []
+        misses = [0.0]
+        for source, rows in _sources(data):
+            if source not in judged.judged_from:
+                continue
+            origin = judged.judged_from[source]
+            actuals = panel_of(rows, "ordered_units")
+            forecast = _forecast(fitted, source, rows, origin)
+            found = judged_rows(forecast, actuals)
+            history = Panel(actuals.frame.filter(pl.col("period") < origin), actuals.planned)
+            errors = accuracy(found, scales(history, _shape(rows)[0].scale_lag))
+            for name in ("wape", "bias", "mase", "rmsse"):
+                metrics[f"{source}_{name}"] = float(getattr(errors, name))
+            for name, quality in quantile_quality(found).items():
+                metrics[f"{source}_{name}_pinball"] = float(quality.pinball)
+                metrics[f"{source}_{name}_miss"] = float(quality.miss)
+                misses.append(float(quality.miss))
+            error = (pl.col("forecast_units") - pl.col("actual_units")).abs()
+            losses.append(
+                found.group_by("series_id")
+                .agg(error.sum().alias("loss"), pl.col("series_class").first())
+                .select(
+                    pl.concat_str(pl.lit(source), "series_id", separator="|").alias("unit"),
+                    pl.lit(source).alias("segment"),
+                    "loss",
+                    pl.lit(1.0).alias("weight"),
+                )
+                .sort("unit")
+            )
+        metrics["calibration_miss"] = max(misses)
+        return Judgement(metrics, pl.concat(losses))
+
+    def score(self, fitted: Forecasters, data: Data, days: Days | None = None) -> pl.DataFrame:
+        """Forecasts of each source from the day (or Monday) after its data, or from `days`."""
+        parts = [pl.DataFrame(schema=pl.Schema(self.scores))]
+        for source, rows in _sources(data):
+            for origin in _origins(rows, days):
+                forecast = _forecast(fitted, source, rows, origin)
+                columns = [
+                    pl.lit(source).alias("source_system"),
+                    pl.col("series_id").alias("product_id"),
+                    pl.lit(origin).alias("forecast_origin_date"),
+                    pl.col("period").alias("period_start_date"),
+                    pl.lit(_days(_shape(rows)[0]), pl.Int32).alias("period_days"),
+                    "horizon",
+                    "forecast_units",
+                    *(pl.col(name).alias(f"{name}_units") for name in ("p10", "p50", "p90")),
+                    "series_class",
+                    pl.col("served_by").alias("method"),
+                ]
+                parts.append(forecast.select(columns))
+        return pl.concat(parts)
+
+    def save(self, fitted: Forecasters, folder: Path) -> None:
+        """A folder for each source, and the settled shares."""
+        for source, fit in fitted.fits.items():
+            fit.save(folder / source)
+        text = json.dumps(dict(fitted.settled_shares))
+        (folder / "settled_shares.json").write_text(text, encoding="utf-8")
+
+    def load(self, folder: Path) -> Forecasters:
+        """Reads what `save` wrote."""
+        from ml.demand.fitted import Fitted
+
+        shares = json.loads((folder / "settled_shares.json").read_text(encoding="utf-8"))
+        return Forecasters({source: Fitted.load(folder / source) for source in shares}, shares)
+
+    def plots(self, fitted: Forecasters, data: Data, judged: Slice) -> Mapping[str, Figure]:
+        """What was ordered in all, and what was forecast for the judged periods."""
+        found = {}
+        for source, rows in _sources(data):
+            if source in judged.judged_from:
+                origin = judged.judged_from[source]
+                forecast = _forecast(fitted, source, rows, origin)
+                found[f"Units of {source}"] = _plot(rows, forecast, origin)
+        return found
+
+
+def panel_of(rows: pl.DataFrame, units: str = "reported_units") -> Panel:
+    """The panel of one source, by days or weeks; `units` are the reported or the ordered ones.
+
+    Weeks that are not over have no units. A week with a stock-out day is masked.
+    """
+    frequency, _, as_of = _shape(rows)
+    daily = rows.select(
+        pl.col("product_id").alias("series_id"),
+        pl.col("business_date").alias("period"),
+        pl.when(~pl.col("is_future")).then(pl.col(units)).cast(pl.Float64).alias("units"),
+        pl.col("is_stock_out").alias("is_masked"),
+        "category",
+        pl.when(~pl.col("is_future")).then(pl.col("unit_price")).cast(pl.Float64).alias("price"),
+        pl.col("planned_discount_share").cast(pl.Float64).alias("discount_share"),
+        "is_holiday",
+    )
+    if frequency.name == "day":
+        return Panel(daily, _PLANNED)
+    end = _period_start(frequency, as_of + timedelta(days=1))
+    weekly = (
+        daily.with_columns(pl.col("period").dt.truncate("1w"))
+        .group_by("series_id", "period")
+        .agg(
+            pl.when(pl.col("period").first() < end).then(pl.col("units").sum()).alias("units"),
+            (pl.col("is_masked").any() & (pl.col("period").first() < end)).alias("is_masked"),
+            pl.col("category").first(),
+            pl.when(pl.col("period").first() < end)
+            .then(pl.col("price").drop_nulls().last())
+            .alias("price"),
+            pl.col("discount_share").mean(),
+            pl.col("is_holiday").mean(),
+        )
+    )
+    return Panel(weekly, _PLANNED)
+
+
+def _forecast(fitted: Forecasters, source: str, rows: pl.DataFrame, origin: date) -> pl.DataFrame:
+    """Forecast in ordered units: what is reported is partly cancelled later."""
+    from ml.demand.baselines import Baseline
+
+    panel = panel_of(rows).as_of(origin)
+    fit = fitted.fits.get(source)
+    if fit is None:
+        return Baseline(BASELINE, _shape(rows)[0]).forecast(panel, origin)
+    share = fitted.settled_shares[source]
+    return fit.forecast(panel, origin).with_columns(
+        pl.col("forecast_units") * share,
+        *((pl.col(name) * share).round() for name in ("p10", "p50", "p90")),
+    )
+
+
+def _sources(data: Data) -> Iterator[tuple[str, pl.DataFrame]]:
+    for (source,), rows in data[DEMAND].group_by("source_system", maintain_order=True):
+        yield str(source), rows
+
+
+def _shape(rows: pl.DataFrame) -> tuple[Frequency, date, date]:
+    """How a source is forecast, and its first and last business date that are known."""
+    from ml.demand.frequency import DAY, WEEK
+
+    known = rows.filter(~pl.col("is_future"))
+    mean, first, last = known.select(
+        pl.col("reported_units").mean().alias("mean"),
+        pl.col("business_date").min().alias("first"),
+        pl.col("business_date").max().alias("last"),
+    ).row(0)
+    return (WEEK if (mean or 0.0) < SLOW_UNITS else DAY), first, last
+
+
+def _origins(rows: pl.DataFrame, days: Days | None) -> list[date]:
+    """The day or Monday after the known days, or those of `days` that have enough before them."""
+    frequency, first, last = _shape(rows)
+    latest = _period_start(frequency, last + timedelta(days=1))
+    if days is None:
+        return [latest]
+    return [day for day in days if first < day <= latest and day == _period_start(frequency, day)]
+
+
+def _period_start(frequency: Frequency, day: date) -> date:
+    """The first day of the period that holds a day."""
+    return day - timedelta(days=day.weekday()) if frequency.name == "week" else day
+
+
+def _days(frequency: Frequency) -> int:
+    return 7 if frequency.name == "week" else 1
+
+
+def _shifted(frequency: Frequency, day: date, periods: int) -> date:
+    return day + timedelta(days=periods * _days(frequency))
+
+
+def _settled_share(rows: pl.DataFrame, origin: date) -> float:
+    """Ordered over reported units of days that were settled before the origin."""
+    settled = pl.col("business_date") < origin - timedelta(days=SETTLEMENT_DAYS)
+    sums = rows.filter(settled).select("ordered_units", "reported_units").sum().row(0)
+    return float(sums[0] / sums[1]) if sums[1] else 1.0
+
+
+def _plot(rows: pl.DataFrame, forecast: pl.DataFrame, origin: date) -> Figure:
+    from matplotlib.figure import Figure
+
+    units = (
+        panel_of(rows, "ordered_units")
+        .frame.filter(pl.col("units").is_not_null())
+        .group_by("period")
+        .agg(pl.col("units").sum())
+        .sort("period")
+    )
+    total = forecast.group_by("period").agg(pl.col("forecast_units").sum()).sort("period")
+    shown = units.filter(pl.col("period") >= origin - (total["period"].max() - origin) * 4)  # type: ignore[operator]
+    figure = Figure(figsize=(8, 3.5), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(shown["period"], shown["units"], color="0.5", label="ordered")
+    axes.plot(total["period"], total["forecast_units"], label="forecast")
+    axes.set(ylabel="units", ylim=(0, None))
+    axes.grid(alpha=0.3)
+    axes.legend()
+    return figure
