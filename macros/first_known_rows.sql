@@ -18,11 +18,3 @@
     ) as ranked
     where known_rank = 1
 {%- endmacro %}
-
-{#- When the features of a business date are taken: what was known then, and no later. -#}
-{% macro reported_at(business_date, source_system) -%}
-    {{ to_utc(
-        'cast(' ~ business_date ~ ' + interval ' ~ (var('report_days') + 1) ~ ' day as timestamp)',
-        setting_of(source_system, 'time_zone', 'UTC'),
-    ) }}
-{%- endmacro %}

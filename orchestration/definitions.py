@@ -7,7 +7,15 @@ import os
 from dagster import Definitions
 
 from ingest.home import PROJECT_DIR
-from orchestration.defs.automation import failure_alert, new_extracts, nightly, run_job, run_records
+from orchestration.defs.automation import (
+    failure_alert,
+    new_extracts,
+    nightly,
+    run_job,
+    run_records,
+    train_job,
+    weekly_training,
+)
 from orchestration.defs.extracts import landing_assets
 from orchestration.defs.models import model_assets
 from orchestration.defs.publishing import publish_asset
@@ -25,8 +33,8 @@ def build_definitions() -> Definitions:
             *model_assets(),
             publish_asset(),
         ],
-        jobs=[run_job],
-        schedules=[nightly],
+        jobs=[run_job, train_job],
+        schedules=[nightly, weekly_training],
         sensors=[new_extracts, failure_alert, run_records],
         resources={
             "dbt": DbtResource(

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 DEMAND = "features.product_demand_daily"
 BASELINE = "seasonal_naive"
 SETTLEMENT_DAYS = 7
-SLOW_UNITS = 0.05
-"""Units per product and day under which a source is forecast by weeks: Olist has 0.006."""
 LEAST_PERIODS = 5
 """Horizons of history that it takes to validate, to learn and to judge."""
 LEARNED = (
@@ -62,7 +60,10 @@ class DemandForecast(Model[Forecasters]):
     key = ("source_system", "product_id", "forecast_origin_date", "period_start_date")
     dated_by = "forecast_origin_date"
     kept_dates = 35  # a horizon and a week, so that every forecast can be judged
-    as_of_sql = f"select max(business_date) from {DEMAND} where not is_future"
+    as_of_sql = (
+        "select cast(max(business_date + period_days - 1) as date) "
+        f"from {DEMAND} where not is_future"
+    )
     reads = (
         Table(
             DEMAND,
@@ -70,6 +71,7 @@ class DemandForecast(Model[Forecasters]):
                 "source_system",
                 "product_id",
                 "business_date",
+                "period_days",
                 "is_future",
                 *LEARNED,
                 "ordered_units",
@@ -114,7 +116,7 @@ class DemandForecast(Model[Forecasters]):
             raise TooLittleDataError(
                 f"No source has {LEAST_PERIODS} horizons of demand.", f"{BASELINE} serves."
             )
-        last: date = data[DEMAND].filter(~pl.col("is_future"))["business_date"].max()  # type: ignore[assignment]
+        last = max(_shape(rows)[2] for _, rows in _sources(data))
         return Slice(train, judged, before, last)
 
     def tune(self, data: Data, judged: Slice, trials: int) -> Params:
@@ -222,39 +224,21 @@ class DemandForecast(Model[Forecasters]):
 
 
 def panel_of(rows: pl.DataFrame, units: str = "reported_units") -> Panel:
-    """The panel of one source, by days or weeks; `units` are the reported or the ordered ones.
-
-    Weeks that are not over have no units. A week with a stock-out day is masked.
-    """
-    frequency, _, as_of = _shape(rows)
-    daily = rows.select(
-        pl.col("product_id").alias("series_id"),
-        pl.col("business_date").alias("period"),
-        pl.when(~pl.col("is_future")).then(pl.col(units)).cast(pl.Float64).alias("units"),
-        pl.col("is_stock_out").alias("is_masked"),
-        "category",
-        pl.when(~pl.col("is_future")).then(pl.col("unit_price")).cast(pl.Float64).alias("price"),
-        pl.col("planned_discount_share").cast(pl.Float64).alias("discount_share"),
-        "is_holiday",
+    """The panel of one source; `units` are the reported or the ordered ones."""
+    is_known = ~pl.col("is_future")
+    return Panel(
+        rows.select(
+            pl.col("product_id").alias("series_id"),
+            pl.col("business_date").alias("period"),
+            pl.when(is_known).then(pl.col(units)).cast(pl.Float64).alias("units"),
+            (pl.col("is_stock_out") & is_known).alias("is_masked"),
+            "category",
+            pl.when(is_known).then(pl.col("unit_price")).cast(pl.Float64).alias("price"),
+            pl.col("planned_discount_share").cast(pl.Float64).alias("discount_share"),
+            "is_holiday",
+        ),
+        _PLANNED,
     )
-    if frequency.name == "day":
-        return Panel(daily, _PLANNED)
-    end = _period_start(frequency, as_of + timedelta(days=1))
-    weekly = (
-        daily.with_columns(pl.col("period").dt.truncate("1w"))
-        .group_by("series_id", "period")
-        .agg(
-            pl.when(pl.col("period").first() < end).then(pl.col("units").sum()).alias("units"),
-            (pl.col("is_masked").any() & (pl.col("period").first() < end)).alias("is_masked"),
-            pl.col("category").first(),
-            pl.when(pl.col("period").first() < end)
-            .then(pl.col("price").drop_nulls().last())
-            .alias("price"),
-            pl.col("discount_share").mean(),
-            pl.col("is_holiday").mean(),
-        )
-    )
-    return Panel(weekly, _PLANNED)
 
 
 def _forecast(fitted: Forecasters, source: str, rows: pl.DataFrame, origin: date) -> pl.DataFrame:
@@ -278,16 +262,15 @@ def _sources(data: Data) -> Iterator[tuple[str, pl.DataFrame]]:
 
 
 def _shape(rows: pl.DataFrame) -> tuple[Frequency, date, date]:
-    """How a source is forecast, and its first and last business date that are known."""
+    """The periods of a source, and its first and last business date that are known."""
     from ml.demand.frequency import DAY, WEEK
 
-    known = rows.filter(~pl.col("is_future"))
-    mean, first, last = known.select(
-        pl.col("reported_units").mean().alias("mean"),
-        pl.col("business_date").min().alias("first"),
-        pl.col("business_date").max().alias("last"),
-    ).row(0)
-    return (WEEK if (mean or 0.0) < SLOW_UNITS else DAY), first, last
+    known = rows.filter(~pl.col("is_future"))["business_date"]
+    days = int(rows["period_days"][0])
+    first, last = known.min(), known.max()
+    if not isinstance(first, date) or not isinstance(last, date):
+        raise TooLittleDataError("A source has no period that is over.", "Wait for one.")
+    return (WEEK if days == 7 else DAY), first, last + timedelta(days=days - 1)
 
 
 def _origins(rows: pl.DataFrame, days: Days | None) -> list[date]:

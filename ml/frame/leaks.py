@@ -16,6 +16,7 @@ import duckdb
 
 KNOWN = ("available_at", "known_at")
 _SUFFIX = "_available_at"
+_FEATURES = "features."
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def _build_parent(
     relation = relations[table]
     columns = _columns(connection, relation.name)
     known = next((name for name in KNOWN if name in columns), None)
-    if known is not None:
+    if known is not None and not table.startswith(_FEATURES):  # features are put to the test
         _create(connection, table, _as_known(relation.name, columns, known, snapshot))
     elif relation.sql is None:
         _create(connection, table, f"select * from {relation.name}")

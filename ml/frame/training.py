@@ -43,7 +43,7 @@ def train(
 ) -> Trained:
     """Trains, judges and registers one version; it serves from now on if the gate lets it.
 
-    `leaks` are features that the leak tests found to know the future. Raises ModelError when the
+    `leaks` are features (`table.column`, and a word in brackets) that the leak tests do not pass. Raises ModelError when the
     tables cannot be read.
     """
     data = read_data(warehouse_file, model.reads)
@@ -70,7 +70,7 @@ def train(
         candidate = Candidate(
             judgement=judgement,
             contract=model.contract,
-            leaks=[name for name in leaks if name in model.features],
+            leaks=[name for name in leaks if name.partition(" ")[0] in model.features],
             score_seconds=seconds["score"],
             size_bytes=sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()),
         )

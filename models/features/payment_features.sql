@@ -93,7 +93,8 @@ payment_features as (
         links.customer_days_since_payment,
         payments.charged_back_at is not null as is_charged_back,
         payments.charged_back_at,
-        payments.available_at
+        case when payments.payment_status <> 'pending' then payments.available_at end
+            as available_at
     from payments_in_context as payments
     left join links
         on payments.source_system = links.source_system

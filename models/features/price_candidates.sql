@@ -1,5 +1,5 @@
 with days as (
-    select * from {{ ref('int_price_days_measured') }}
+    select * from {{ ref('price_days') }}
 ),
 
 last_days as (
@@ -18,15 +18,14 @@ candidates as (
         days.category,
         days.currency,
         days.price,
-        days.cost as cost_amount,
+        days.cost_amount,
         {{ days_between('days.price_from_date', 'days.business_date') }} as days_since_change,
         days.planned_discount_share,
         days.usual_daily_units,
         days.recent_sales_ratio,
-        cast(days.in_stock_days_before as integer) as in_stock_days_before,
-        cast(days.reported_units_before as bigint) as units_before,
-        days.reported_margin_before / cast(nullif(days.in_stock_days_before, 0) as double)
-            as daily_margin_before,
+        days.in_stock_days_before,
+        days.units_before,
+        days.daily_margin_before,
         days.available_at
     from days
     inner join last_days

@@ -1,7 +1,7 @@
 {{ config(**daily_feature('change_date')) }}
 
 with days as (
-    select * from {{ ref('int_price_days_measured') }}
+    select * from {{ ref('price_days') }}
 ),
 
 -- What products of the category did meanwhile whose price stood still.
@@ -39,22 +39,21 @@ episodes as (
         changes.price as price_after,
         (changes.price - changes.price_before) / cast(changes.price_before as double)
             as change_share,
-        changes.cost as cost_amount,
+        changes.cost_amount,
         {{ days_between('changes.previous_change_date', 'changes.business_date') }}
             as days_since_change,
         changes.planned_discount_share,
         changes.usual_daily_units,
         changes.recent_sales_ratio,
-        cast(changes.in_stock_days_before as integer) as in_stock_days_before,
-        cast(changes.reported_units_before as bigint) as units_before,
-        changes.reported_margin_before / cast(nullif(changes.in_stock_days_before, 0) as double)
-            as daily_margin_before,
-        cast(changes.in_stock_days_after as integer) as in_stock_days_after,
+        changes.in_stock_days_before,
+        changes.units_before,
+        changes.daily_margin_before,
+        changes.in_stock_days_after,
         changes.daily_margin_change,
         cast(controls.control_count as integer) as control_count,
         controls.control_daily_margin_change,
         case
-            when changes.cost is null then 'no_cost'
+            when changes.cost_amount is null then 'no_cost'
             when changes.days_after < {{ var('price_window_days') }} then 'not_over_yet'
             when changes.change_count_around > 1 then 'overlaps_another_change'
             when not changes.is_measured then 'too_few_days_in_stock'

@@ -4,16 +4,22 @@ with days as (
     select
         *,
         cast(date_trunc('month', business_date) as date) as month_start
-    from {{ ref('int_price_days_measured') }}
+    from {{ ref('price_days') }}
 ),
 
+demand as (
+    select * from {{ ref('product_demand_daily') }}
+    where not is_future and period_days = 1
+),
+
+-- Of all products, with a known price or not: whose price becomes known later sold at the time.
 category_days as (
     select
         source_system,
         category,
         business_date,
         sum(reported_lines) as category_lines
-    from days
+    from demand
     group by source_system, category, business_date
 ),
 

@@ -3,7 +3,7 @@ with forecasts as (
 ),
 
 products as (
-    select * from {{ ref('int_products_first_known') }}
+    select * from {{ ref('dim_product_current') }}
 ),
 
 latest_origins as (

@@ -18,6 +18,7 @@ from dagster import (
 )
 
 from orchestration.defs.failures import as_failures
+from orchestration.defs.models import TRAIN_JOB
 from orchestration.lib.alerts import alert, failure_message
 from orchestration.lib.project import use_home
 from orchestration.lib.run_history import record_instance
@@ -27,7 +28,20 @@ SETTLE_SECONDS = 30
 run_job = define_asset_job(
     "storehouse_run",
     selection=AssetSelection.all(),
-    description="Land what is new, build and test, score, build insights, test, publish.",
+    description="Land what is new, build and test, train, score, build insights, test, publish.",
+)
+
+train_job = define_asset_job(
+    TRAIN_JOB,
+    selection=AssetSelection.groups("models"),
+    description="Train a candidate of every model, due or not, and let the gate judge it.",
+)
+
+weekly_training = ScheduleDefinition(
+    name="weekly_training",
+    job=train_job,
+    cron_schedule="0 5 * * 1",
+    execution_timezone="UTC",
 )
 
 nightly = ScheduleDefinition(

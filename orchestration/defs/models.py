@@ -30,6 +30,8 @@ from orchestration.lib.model_runs import score_model, train_model
 from orchestration.lib.progress import reporter
 from orchestration.lib.project import use_home
 
+TRAIN_JOB = "train_models"
+
 
 def model_assets() -> list[AssetsDefinition]:
     """Of each model the asset of its versions, with the gate as a check, and that of its scores."""
@@ -84,7 +86,7 @@ def _versions_of(model: Model[Any]) -> AssetsDefinition:
 def _train(context: AssetExecutionContext, model: Model[Any]) -> Trained:
     """A model that cannot be trained is told about and keeps its champion or its baseline."""
     try:
-        return train_model(use_home(), model, force=context.run.job_name == "train_models")
+        return train_model(use_home(), model, force=context.run.job_name == TRAIN_JOB)
     except ModelError as error:
         alert(f"storehouse could not train {model.name}", str(error))
         context.log.error(str(error))

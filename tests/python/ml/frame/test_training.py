@@ -82,6 +82,8 @@ def test_a_leaking_candidate_is_refused(registry: Registry, warehouse: Path) -> 
     assert not leaking.is_promoted
     assert leaking.reason == f"leaks: knows the future: {TABLE}.kind"
     assert record(registry, leaking.version)["passed"] is False
+    unseen = train_toy(registry, warehouse, leaks=(f"{TABLE}.kind (not looked at)",))
+    assert not unseen.is_promoted
 
 
 def test_a_champion_of_another_contract_does_not_serve(registry: Registry, warehouse: Path) -> None:

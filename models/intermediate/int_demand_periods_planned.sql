@@ -21,7 +21,14 @@ source_periods as (
         source_system,
         min(order_date) as first_date,
         max(order_date) as as_of_date,
-        cast(max(order_date) + interval {{ var('demand_horizon_days') }} day as date) as last_date
+        cast(max(order_date) + interval {{ var('demand_horizon_days') }} day as date) as last_date,
+        case
+            when
+                sum(quantity) < {{ var('slow_daily_units') }} * count(distinct product_id)
+                * ({{ days_between('min(order_date)', 'max(order_date)') }} + 1)
+                then 7
+            else 1
+        end as period_days
     from lines
     group by source_system
 ),
@@ -44,6 +51,8 @@ category_days as (
         categories.source_system,
         categories.category,
         spine.date_day as business_date,
+        periods.period_days,
+        {{ period_start('spine.date_day', 'periods.period_days') }} as period_start_date,
         spine.date_day > periods.as_of_date as is_future,
         {{ reported_at('spine.date_day', 'categories.source_system') }} as reported_at,
         {{ setting_of('categories.source_system', 'country_code', '') }} as country_code,
@@ -63,6 +72,8 @@ planned_days as (
         days.source_system,
         days.category,
         days.business_date,
+        days.period_days,
+        days.period_start_date,
         days.is_future,
         days.reported_at,
         max(case when holidays.holiday_date is not null then 1 else 0 end) = 1 as is_holiday,
@@ -80,8 +91,25 @@ planned_days as (
         days.source_system,
         days.category,
         days.business_date,
+        days.period_days,
+        days.period_start_date,
         days.is_future,
         days.reported_at
+),
+
+-- A week is future until it is over, and known when its last day is.
+planned_periods as (
+    select
+        source_system,
+        category,
+        period_start_date as business_date,
+        period_days,
+        max(case when is_future then 1 else 0 end) = 1 as is_future,
+        max(reported_at) as reported_at,
+        max(case when is_holiday then 1 else 0 end) = 1 as is_holiday,
+        cast(avg(planned_discount_share) as decimal(6, 4)) as planned_discount_share
+    from planned_days
+    group by source_system, category, period_start_date, period_days
 )
 
-select * from planned_days
+select * from planned_periods

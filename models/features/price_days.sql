@@ -1,5 +1,4 @@
-{% set days = var('price_window_days') %}
-{% set usual_days = var('price_usual_days') %}
+{% set days, usual_days = var('price_window_days'), var('price_usual_days') %}
 
 with prices as (
     select * from {{ ref('int_product_prices_found') }}
@@ -11,7 +10,7 @@ costs as (
 
 demand as (
     select * from {{ ref('product_demand_daily') }}
-    where not is_future
+    where not is_future and period_days = 1
 ),
 
 priced_days as (
@@ -43,8 +42,7 @@ priced_days as (
         on prices.source_system = costs.source_system
         and prices.product_id = costs.product_id
         and prices.currency = costs.currency
-        and demand.business_date >= costs.valid_from_date
-        and demand.business_date < costs.valid_to_date
+        and demand.business_date >= costs.valid_from_date and demand.business_date < costs.valid_to_date
 ),
 
 measured_days as (
@@ -87,15 +85,35 @@ measured_days as (
 -- Margin per day in stock: what is not on the shelf earns nothing at any price.
 rated_days as (
     select
-        *,
+        source_system,
+        product_id,
+        business_date,
+        category,
+        currency,
+        price,
+        price_before,
+        price_from_date,
+        cost as cost_amount,
+        planned_discount_share,
+        cast(in_stock_days as integer) as in_stock_days,
+        reported_lines,
+        cast(change_count_around as integer) as change_count_around,
+        cast(in_stock_days_before as integer) as in_stock_days_before,
+        cast(reported_units_before as bigint) as units_before,
+        cast(reported_margin_before as double) / nullif(in_stock_days_before, 0)
+            as daily_margin_before,
+        usual_daily_units,
+        cast(reported_units_before as double) / nullif(in_stock_days_before, 0)
+        / nullif(usual_daily_units, 0) as recent_sales_ratio,
+        cast(days_after as integer) as days_after,
+        cast(in_stock_days_after as integer) as in_stock_days_after,
+        cast(ordered_margin_after as double) / nullif(in_stock_days_after, 0)
+        - cast(ordered_margin_before as double) / nullif(in_stock_days_before, 0)
+            as daily_margin_change,
         days_after = {{ days }}
         and in_stock_days_before >= {{ days // 2 }}
         and in_stock_days_after >= {{ days // 2 }} as is_measured,
-        ordered_margin_after / cast(nullif(in_stock_days_after, 0) as double)
-        - ordered_margin_before / cast(nullif(in_stock_days_before, 0) as double)
-            as daily_margin_change,
-        reported_units_before / cast(nullif(in_stock_days_before, 0) as double)
-        / nullif(usual_daily_units, 0) as recent_sales_ratio
+        available_at
     from measured_days
 )
 

@@ -1,0 +1,131 @@
+"""`storehouse models` on the demo: who serves, a new candidate, and the way back."""
+
+from __future__ import annotations
+
+import json
+
+import duckdb
+import polars as pl
+import pytest
+
+from ingest.home import Home
+from ml.errors import ModelError
+from ml.frame.registry import Registry
+from ml.frame.scores import read_scores
+from ml.models import MODELS, model_named
+from orchestration.lib.feature_sql import leaking_features
+from orchestration.lib.model_runs import (
+    promote_version,
+    roll_back,
+    score_model,
+    train_model,
+    versions_to_compare,
+)
+from orchestration.lib.project import read_manifest
+from tests.python.conftest import run_storehouse
+
+DEMAND = "demand_forecast"
+
+
+def decisions(home: Home) -> list[tuple[str, str, int | None, str]]:
+    frame = pl.read_parquet(home.models / "decisions" / "*.parquet").sort("decided_at")
+    return frame.select("model", "action", "version", "served_by").rows()
+
+
+def test_the_demo_trains_what_it_can_and_names_who_serves(demo_home: Home) -> None:
+    said = run_storehouse(demo_home, "models", "list")
+    assert said.returncode == 0, said.stderr
+    rows = {line.split()[0]: line.split()[1:] for line in said.stdout.splitlines()[1:] if line}
+    assert rows[DEMAND][:3] == ["1", "yes", "passed"]
+    assert rows["payment_anomaly"] == ["rules", "yes"]
+    assert rows["price_recommendation"] == ["hold", "yes"]
+    with duckdb.connect(str(demo_home.published_file), read_only=True) as connection:
+        served = connection.execute(
+            "select model, served_by, reason from ops.model_decisions order by model"
+        ).fetchall()
+        by_insight = [
+            sorted(
+                by
+                for (by,) in connection.execute(
+                    f"select distinct served_by from insights.{table}"
+                ).fetchall()
+            )
+            for table in ("ml_demand_forecast", "ml_anomaly_detection", "ml_price_recommendation")
+        ]
+    assert [(model, by) for model, by, _ in served] == [
+        (DEMAND, "demand v1"),
+        ("payment_anomaly", "rules"),
+        ("price_recommendation", "hold"),
+    ]
+    assert by_insight == [["demand v1"], ["rules"], ["hold", "nobody"]]
+    assert all("at least" in reason for model, _, reason in served if model != DEMAND)
+
+
+def test_a_version_is_trained_compared_and_taken_back(demo_copy: Home) -> None:
+    trained = run_storehouse(demo_copy, "models", "train", DEMAND)
+    assert trained.returncode == 0, trained.stdout + trained.stderr
+    assert f"{DEMAND} v2: serves: all checks passed" in trained.stdout
+    compared = run_storehouse(demo_copy, "models", "compare", DEMAND)
+    assert "shop_wape" in compared.stdout and compared.stdout.split()[:2] == ["v2", "v1"]
+    one, two = Registry(demo_copy.models).versions(DEMAND)
+    assert one.tags["data_hash"] == two.tags["data_hash"]
+    assert one.metrics == two.metrics  # the same rows and seed
+    for name in ("model.json", "trees.txt"):
+        files = [Registry(demo_copy.models).folder(DEMAND, n) / "shop" / name for n in (1, 2)]
+        assert len({file.read_bytes() if file.exists() else b"" for file in files}) == 1
+
+    assert roll_back(demo_copy, DEMAND) == "demand v1"
+    score_model(demo_copy, model_named(DEMAND))
+    folder = demo_copy.scores / DEMAND
+    assert read_scores(folder)["served_by"].unique().to_list() == ["demand v1"]
+    assert roll_back(demo_copy, DEMAND) == "seasonal_naive"
+    score_model(demo_copy, model_named(DEMAND))
+    assert read_scores(folder)["served_by"].unique().to_list() == ["seasonal_naive"]
+    promote_version(demo_copy, DEMAND, 2, force=False)
+    assert [line[1:] for line in decisions(demo_copy) if line[0] == DEMAND] == [
+        ("trained", 1, "demand v1"),
+        ("trained", 2, "demand v2"),
+        ("rolled_back", 2, "demand v1"),
+        ("rolled_back", 1, "seasonal_naive"),
+        ("promoted", 2, "demand v2"),
+    ]
+
+
+def test_nothing_is_trained_that_is_not_due(demo_copy: Home) -> None:
+    trained = train_model(demo_copy, model_named(DEMAND), force=False)
+    assert (trained.version, trained.reason) == (None, "no training is due")
+
+
+def test_a_refused_version_serves_only_by_force(demo_copy: Home) -> None:
+    registry = Registry(demo_copy.models)
+    artefacts = demo_copy.models / "made_by_hand"
+    artefacts.mkdir()
+    tags = {**registry.versions(DEMAND)[0].tags, "gate": "refused"}
+    registry.register(DEMAND, artefacts, {}, {}, tags)
+    with pytest.raises(ModelError, match="The gate refused demand_forecast v2"):
+        promote_version(demo_copy, DEMAND, 2, force=False)
+    promote_version(demo_copy, DEMAND, 2, force=True)
+    assert registry.champion(DEMAND) == 2
+
+
+def test_what_is_not_there_is_said(
+    demo_home: Home, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with pytest.raises(ModelError, match="There is no model nonsense"):
+        versions_to_compare(Registry(demo_home.models), "nonsense", None, None)
+    with pytest.raises(ModelError, match="There are 1 versions"):
+        versions_to_compare(Registry(demo_home.models), DEMAND, None, None)
+    empty = Home(tmp_path_factory.mktemp("empty"))
+    with pytest.raises(ModelError, match="There is no working file"):
+        train_model(empty, model_named(DEMAND), force=True)
+
+
+def test_no_feature_of_the_demo_knows_the_future_and_other_code_is_not_trusted(
+    demo_home: Home,
+) -> None:
+    manifest = json.loads(json.dumps(read_manifest()))
+    for model in MODELS:
+        assert leaking_features(demo_home, manifest, model) == []
+    manifest["nodes"]["model.storehouse.product_demand_daily"]["checksum"] = {"checksum": "other"}
+    found = leaking_features(demo_home, manifest, model_named(DEMAND))
+    assert found and all(name.endswith("(not looked at)") for name in found)
