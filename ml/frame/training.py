@@ -43,8 +43,8 @@ def train(
 ) -> Trained:
     """Trains, judges and registers one version; it serves from now on if the gate lets it.
 
-    `leaks` are features (`table.column`, and a word in brackets) that the leak tests do not pass. Raises ModelError when the
-    tables cannot be read.
+    `leaks` are features (`table.column`, and a word in brackets) that the leak tests do not pass.
+    Raises ModelError when the tables cannot be read.
     """
     data = read_data(warehouse_file, model.reads)
     try:

@@ -42,7 +42,8 @@ priced_days as (
         on prices.source_system = costs.source_system
         and prices.product_id = costs.product_id
         and prices.currency = costs.currency
-        and demand.business_date >= costs.valid_from_date and demand.business_date < costs.valid_to_date
+        and demand.business_date >= costs.valid_from_date
+        and demand.business_date < costs.valid_to_date
 ),
 
 measured_days as (
@@ -82,7 +83,6 @@ measured_days as (
         )
 ),
 
--- Margin per day in stock: what is not on the shelf earns nothing at any price.
 rated_days as (
     select
         source_system,
