@@ -4,7 +4,8 @@ with days as (
     select * from {{ ref('price_days') }}
 ),
 
--- What products of the category did meanwhile whose price stood still.
+-- What products of the category did meanwhile whose price stood still; summed as decimals, so
+-- that no order of rows changes a digit.
 controls as (
     select
         source_system,
@@ -12,7 +13,10 @@ controls as (
         currency,
         business_date,
         count(*) filter (where is_measured and change_count_around = 0) as control_count,
-        avg(daily_margin_change) filter (where is_measured and change_count_around = 0)
+        cast(
+            sum(cast(daily_margin_change as decimal(18, 6)))
+            filter (where is_measured and change_count_around = 0) as double
+        ) / nullif(count(*) filter (where is_measured and change_count_around = 0), 0)
             as control_daily_margin_change
     from days
     group by source_system, category, currency, business_date
