@@ -266,13 +266,15 @@ def test_the_published_file_holds_the_run_that_made_it(demo_home: Home) -> None:
         inside = connection.execute(
             "select step, step_status, trigger_name from ops.run_steps order by started_at"
         ).fetchall()
-    assert inside == [
-        ("land", "success", "storehouse run"),
-        ("warehouse", "success", "storehouse run"),
-        ("scores__payment_anomaly", "success", "storehouse run"),
-        ("insights", "running", "storehouse run"),
-    ]
+    names = ["demand_forecast", "payment_anomaly", "price_recommendation"]
+    of_models = {f"train_{name}" for name in names} | {f"scores__{name}" for name in names}
+    done = [step for step, _, _ in inside]
+    assert done[:2] == ["land", "warehouse"] and done[-1] == "insights"
+    assert set(done[2:-1]) == of_models and len(done) == 9
+    for name in names:
+        assert done.index(f"train_{name}") < done.index(f"scores__{name}")
+    assert {row[1:] for row in inside[:-1]} == {("success", "storehouse run")}
+    assert inside[-1][1:] == ("running", "storehouse run")
     assert [row[1:] for row in steps(demo_home)] == [
-        (name, "success", "success")
-        for name in ("land", "warehouse", "scores__payment_anomaly", "insights")
-    ] + [("published__storehouse", "success", "success")]
+        (name, "success", "success") for name in (*done, "published__storehouse")
+    ]

@@ -71,6 +71,7 @@ class Facts:
     first_stock: dict[str, date]
     launched: dict[str, date]
     versions: dict[str, list[Row]]
+    forecast: dict[Key, list[float]]
     first_order: date
     last_order: date
 
@@ -173,6 +174,12 @@ def facts(stocked_home: Home) -> Facts:
         if row["is_current"] and row["launched_at"] is not None:
             at = row["launched_at"].replace(tzinfo=UTC).astimezone(ZONE)
             launched[row["product_id"]] = at.date()
+    forecast: dict[Key, list[float]] = defaultdict(list)
+    sql = "select * from insights.ml_demand_forecast where period_days = 1 order by horizon"
+    for row in rows(stocked_home, sql):
+        known = row["forecast_origin_date"] - timedelta(days=1)
+        forecast[row["product_id"], known].append(row["forecast_units"])
+    assert forecast
     orders = rows(stocked_home, "select order_date from core.fact_orders where not is_inferred")
     return Facts(
         opening=opening,
@@ -183,6 +190,7 @@ def facts(stocked_home: Home) -> Facts:
         first_stock=_first_days(by_day),
         launched=launched,
         versions=versions,
+        forecast=forecast,
         first_order=min(row["order_date"] for row in orders),
         last_order=max(row["order_date"] for row in orders),
     )
@@ -238,9 +246,13 @@ def expected_day(facts: Facts, key: Key) -> Row:
         supply += sum(facts.received[past] for past in supplied)
         through = sum(facts.sold.get(past, 0) for past in supplied) / supply if supply else None
     deviation = stdev(demand) * sqrt(lead) if len(demand) > 1 and lead is not None else None
+    ahead = facts.forecast.get(key, [])
+    of_lead_time = rate * lead if rate is not None and lead is not None else None
+    if lead is not None and lead <= len(ahead):
+        of_lead_time = sum(ahead[:lead])
     point = None
-    if rate is not None and lead is not None and deviation is not None:
-        point = rate * lead + NormalDist().inv_cdf(SERVICE_LEVEL) * deviation
+    if of_lead_time is not None and deviation is not None:
+        point = of_lead_time + NormalDist().inv_cdf(SERVICE_LEVEL) * deviation
     return {
         "has_snapshot": closing is not None,
         "opening_quantity": facts.opening.get(key),
@@ -260,6 +272,7 @@ def expected_day(facts: Facts, key: Key) -> Row:
         "observed_day_count": sum(past in facts.closing for past in last_90_days),
         "is_dead_stock": _is_dead(facts, last_90_days),
         "lead_time_days": lead,
+        "lead_time_demand": of_lead_time,
         "lead_time_demand_deviation": deviation,
         "reorder_point_quantity": point,
         "needs_reorder": (
