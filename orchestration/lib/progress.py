@@ -55,6 +55,7 @@ class ConsoleReporter:
             disable=not console.is_terminal,
         )
         self._task: TaskID | None = None
+        self._name = ""
 
     def __enter__(self) -> ConsoleReporter:
         self._progress.start()
@@ -67,7 +68,10 @@ class ConsoleReporter:
         self._progress.stop()
 
     def stage(self, name: str, total: int | None = None) -> None:
-        """Closes the bar before and opens the next one."""
+        """Closes the bar before and opens the next one; a stage of several parts has one bar."""
+        if name == self._name and total is None:
+            return
+        self._name = name
         self._finish()
         self._task = self._progress.add_task("", total=total, name=name)
         if not self._console.is_terminal:

@@ -19,6 +19,7 @@ def run(console: Console) -> None:
     with ConsoleReporter(console) as progress:
         progress.step("before any stage")
         progress.stage("land")
+        progress.stage("land")
         progress.step("orders.csv")
         progress.stage("build", 3)
         for _ in range(3):
