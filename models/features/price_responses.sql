@@ -12,6 +12,19 @@ demand as (
     where not is_future and period_days = 1
 ),
 
+-- Months whose last day is there: what is said of a month is said once.
+whole_months as (
+    select
+        source_system,
+        cast(date_trunc('month', business_date) as date) as month_start,
+        max(available_at) as available_at
+    from demand
+    group by source_system, date_trunc('month', business_date)
+    having
+        date_trunc('month', max(business_date) + interval 1 day)
+        > date_trunc('month', max(business_date))
+),
+
 -- Of all products, with a known price or not: whose price becomes known later sold at the time.
 category_days as (
     select
@@ -36,8 +49,11 @@ responses as (
         cast(sum(days.reported_lines) as bigint) as line_count,
         cast(sum(days.in_stock_days * category_days.category_lines) as bigint)
             as category_line_count,
-        max(days.available_at) as available_at
+        whole_months.available_at
     from days
+    inner join whole_months
+        on days.source_system = whole_months.source_system
+        and days.month_start = whole_months.month_start
     inner join category_days
         on days.source_system = category_days.source_system
         and days.category = category_days.category
@@ -48,7 +64,8 @@ responses as (
         days.category,
         days.month_start,
         days.price,
-        days.currency
+        days.currency,
+        whole_months.available_at
 )
 
 select * from responses

@@ -11,8 +11,9 @@ from pathlib import Path
 import duckdb
 
 from ingest.home import HOME_VARIABLE, PROJECT_DIR, Home
-from orchestration.lib.project import DBT
+from orchestration.lib.project import DBT, read_manifest
 from orchestration.lib.publish import TableRecord, table_records
+from orchestration.lib.trace.lineage import Lineage
 
 
 def land(home: Home, files: Iterable[Path]) -> None:
@@ -55,11 +56,26 @@ def dbt_build(home: Home, *args: str) -> str:
     return done.stdout
 
 
+def predicted_tables() -> set[str]:
+    """Names of the tables that rest on trained models.
+
+    Which version serves is history, and no function of what was landed.
+    """
+    lineage = Lineage(read_manifest())
+    scores = [key for key in lineage.manifest["sources"] if ".scores." in key]
+    names = {
+        lineage.nodes[key]["name"] for key in lineage.descendants(scores) if key in lineage.nodes
+    }
+    assert {"ml_demand_forecast", "product_availability"} <= names
+    return names
+
+
 def business_tables(file: Path) -> dict[str, TableRecord]:
     """Rows and hashes of the public tables that follow from extracts alone: no ops, no scores."""
+    predicted = predicted_tables()
     with duckdb.connect(str(file), read_only=True) as connection:
         return {
             f"{record.schema}.{record.table}": record
             for record in table_records(connection)
-            if record.schema not in {"ops", "insights"}
+            if record.schema != "ops" and record.table not in predicted
         }
