@@ -138,7 +138,7 @@ class DemandForecast(Model[Forecasters]):
             if source not in judged.train_before:
                 continue
             origin = judged.train_before[source]
-            panel = panel_of(rows).as_of(origin)
+            panel = _panel(data, source, rows).as_of(origin)
             frequency = _shape(rows)[0]
             fits[source] = fit(panel, origin, frequency, Settings(parameters=params), self.seed)
             shares[source] = _settled_share(rows, origin)
@@ -156,8 +156,8 @@ class DemandForecast(Model[Forecasters]):
             if source not in judged.judged_from:
                 continue
             origin = judged.judged_from[source]
-            actuals = panel_of(rows, "ordered_units")
-            forecast = _forecast(fitted, source, rows, origin)
+            actuals = _panel(data, source, rows, "ordered_units")
+            forecast = _forecast(fitted, data, source, rows, origin)
             found = judged_rows(forecast, actuals)
             history = Panel(actuals.frame.filter(pl.col("period") < origin), actuals.planned)
             errors = accuracy(found, scales(history, _shape(rows)[0].scale_lag))
@@ -175,7 +175,6 @@ class DemandForecast(Model[Forecasters]):
                     pl.concat_str(pl.lit(source), "series_id", separator="|").alias("unit"),
                     pl.lit(source).alias("segment"),
                     "loss",
-                    pl.lit(1.0).alias("weight"),
                 )
                 .sort("unit")
             )
@@ -187,7 +186,7 @@ class DemandForecast(Model[Forecasters]):
         parts = [pl.DataFrame(schema=pl.Schema(self.scores))]
         for source, rows in _sources(data):
             for origin in _origins(rows, days):
-                forecast = _forecast(fitted, source, rows, origin)
+                forecast = _forecast(fitted, data, source, rows, origin)
                 columns = [
                     pl.lit(source).alias("source_system"),
                     pl.col("series_id").alias("product_id"),
@@ -223,8 +222,10 @@ class DemandForecast(Model[Forecasters]):
         for source, rows in _sources(data):
             if source in judged.judged_from:
                 origin = judged.judged_from[source]
-                forecast = _forecast(fitted, source, rows, origin)
-                found[f"Units of {source}"] = _plot(rows, forecast, origin)
+                forecast = _forecast(fitted, data, source, rows, origin)
+                found[f"Units of {source}"] = _plot(
+                    _panel(data, source, rows, "ordered_units"), forecast, origin
+                )
         return found
 
 
@@ -246,11 +247,18 @@ def panel_of(rows: pl.DataFrame, units: str = "reported_units") -> Panel:
     )
 
 
-def _forecast(fitted: Forecasters, source: str, rows: pl.DataFrame, origin: date) -> pl.DataFrame:
+def _panel(data: Data, source: str, rows: pl.DataFrame, units: str = "reported_units") -> Panel:
+    """The panel of a source, made once for all who ask."""
+    return data.once(f"{source} {units}", lambda: panel_of(rows, units))
+
+
+def _forecast(
+    fitted: Forecasters, data: Data, source: str, rows: pl.DataFrame, origin: date
+) -> pl.DataFrame:
     """Forecast in ordered units: what is reported is partly cancelled later."""
     from ml.demand.baselines import Baseline
 
-    panel = panel_of(rows).as_of(origin)
+    panel = _panel(data, source, rows).as_of(origin)
     fit = fitted.fits.get(source)
     if fit is None:
         return Baseline(BASELINE, _shape(rows)[0]).forecast(panel, origin)
@@ -307,12 +315,11 @@ def _settled_share(rows: pl.DataFrame, origin: date) -> float:
     return float(sums[0] / sums[1]) if sums[1] else 1.0
 
 
-def _plot(rows: pl.DataFrame, forecast: pl.DataFrame, origin: date) -> Figure:
+def _plot(actuals: Panel, forecast: pl.DataFrame, origin: date) -> Figure:
     from matplotlib.figure import Figure
 
     units = (
-        panel_of(rows, "ordered_units")
-        .frame.filter(pl.col("units").is_not_null())
+        actuals.frame.filter(pl.col("units").is_not_null())
         .group_by("period")
         .agg(pl.col("units").sum())
         .sort("period")

@@ -21,8 +21,7 @@ class Judgement:
     """What a model did on the judged rows.
 
     `losses`: one row per unit that is drawn as a whole (a series, a payment, an episode) with unit
-    (String), segment (String), loss (Float64, lower is better, additive) and weight (Float64): the
-    loss of a set of units is sum(loss) / sum(weight).
+    (String), segment (String) and loss (Float64, lower is better, additive).
     """
 
     metrics: Mapping[str, float]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
@@ -27,6 +27,7 @@ class TooLittleDataError(ModelError):
 
 Params = Mapping[str, float | int | str]
 F = TypeVar("F")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,14 @@ class Data:
     frames: Mapping[str, pl.DataFrame]
     content_hash: str
     read_at: datetime
+    _made: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """What `make` gives of these rows, made at the first call for that name."""
+        if name not in self._made:
+            self._made[name] = make()
+        found: T = self._made[name]
+        return found
 
     def __getitem__(self, table: str) -> pl.DataFrame:
         return self.frames[table]
@@ -71,6 +80,18 @@ class Slice:
     def training(self, rows: pl.DataFrame, dated_by: str) -> pl.DataFrame:
         """The rows, with source_system and a date, that may be learned from."""
         return rows.filter(pl.col(dated_by) < _day(self.train_before))
+
+    def learned(
+        self, rows: pl.DataFrame, dated_by: str, gap_days: int
+    ) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Training rows, and after a gap those of the last fifth of the days, to calibrate by."""
+        usable = self.training(rows, dated_by)
+        days = usable[dated_by].unique().sort()
+        if days.is_empty():
+            return usable, usable
+        start = days[int(len(days) * 0.8)]
+        before = pl.col(dated_by) < start - timedelta(days=gap_days)
+        return usable.filter(before), usable.filter(pl.col(dated_by) >= start)
 
     def judged(self, rows: pl.DataFrame, dated_by: str) -> pl.DataFrame:
         """The rows that decide."""
@@ -147,7 +168,7 @@ class Model(ABC, Generic[F]):
 
     @abstractmethod
     def save(self, fitted: F, folder: Path) -> None:
-        """Writes native LightGBM text, skops or JSON into an existing empty folder."""
+        """Writes native LightGBM text or JSON into an existing empty folder."""
 
     @abstractmethod
     def load(self, folder: Path) -> F:

@@ -119,6 +119,12 @@ class Registry:
                 raise
         return sorted(result, key=lambda version: version.number)
 
+    def version(self, model: str, number: int) -> Version:
+        """One version; raises ModelError when there is none of that number."""
+        with _plain("read"), _quiet():
+            entry = self._client.get_model_version(model, str(number))
+            return self._version(entry, self._champion_number(model))
+
     def champion(self, model: str) -> int | None:
         """The number of the version that serves; None while the baseline does."""
         with _plain("read"), _quiet():

@@ -86,7 +86,7 @@ def serving(model: Model[Any], registry: Registry) -> tuple[Champion[Any], str |
     number = registry.champion(model.name)
     if number is None:
         return baseline, None
-    version = next(v for v in registry.versions(model.name) if v.number == number)
+    version = registry.version(model.name, number)
     if version.tags.get("contract") != model.contract_hash:
         return baseline, (
             f"{model.name} v{number} has other features or scores than the code of today; "

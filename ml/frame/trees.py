@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.frame.model import Params
+from ml.frame.tuning import minimise
 
 if TYPE_CHECKING:
     import lightgbm as lgb
@@ -28,6 +29,7 @@ Rows = tuple[Floats, Floats]
 MOST_REASONS = 3
 MOST_ROUNDS = 600
 _PATIENCE = 40
+_HIGHER_IS_BETTER = ("average_precision", "auc")
 _FIXED: Mapping[str, Any] = {
     "objective": "binary",
     "verbosity": -1,
@@ -141,3 +143,14 @@ def fit_trees(
         valid_sets=[lgb.Dataset(*validation, learned)],
         callbacks=[lgb.early_stopping(_PATIENCE, verbose=False)],
     )
+
+
+def tune_trees(training: Rows, validation: Rows, metric: str, trials: int, seed: int) -> Params:
+    """The parameters in SPACE with the best `metric` on `validation`, of at most `trials`."""
+    sign = -1.0 if metric in _HIGHER_IS_BETTER else 1.0
+
+    def loss(params: Params) -> float:
+        booster = fit_trees(training, validation, metric, params, seed)
+        return sign * float(booster.best_score["valid_0"][metric])
+
+    return minimise(loss, SPACE, DEFAULTS, trials, seed)

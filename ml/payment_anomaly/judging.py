@@ -58,7 +58,6 @@ def judge_ranking(payments: pl.DataFrame, budget: float) -> Judgement:
         pl.concat_str("source_system", "payment_id", separator="|").alias("unit"),
         pl.col("source_system").alias("segment"),
         (is_bad & ~pl.col("is_reviewed")).cast(pl.Float64).alias("loss"),
-        pl.lit(1.0).alias("weight"),
     )
     return Judgement(metrics, losses)
 

@@ -13,10 +13,9 @@ import polars as pl
 from ml.frame.days import Days
 from ml.frame.gate import GateRules, Judgement
 from ml.frame.model import Data, Model, Params, Slice, Table, TooLittleDataError
-from ml.frame.trees import DEFAULTS, SPACE, CalibratedTrees, fit_calibrated, fit_trees
-from ml.frame.tuning import minimise
+from ml.frame.trees import CalibratedTrees, Rows, fit_calibrated, tune_trees
 from ml.payment_anomaly.classifier import LEARNED, input_names, matrix, rows_of
-from ml.payment_anomaly.judging import at_budget, judge_ranking, plot_precision_recall
+from ml.payment_anomaly.judging import judge_ranking, plot_precision_recall
 from ml.payment_anomaly.rules import Rule, apply_rules, level_of
 from ml.payment_anomaly.zscore import add_z_scores
 
@@ -138,7 +137,7 @@ class PaymentAnomaly(Model[Fitted]):
             as_of=payments["payment_date"].max(),  # type: ignore[arg-type]
         )
         captured = payments.filter("is_captured")
-        training, validation = _split(captured, found)
+        training, validation = found.learned(captured, "payment_date", MATURE_DAYS)
         for part, rows in (
             ("to learn from", training),
             ("to calibrate by", validation),
@@ -154,21 +153,12 @@ class PaymentAnomaly(Model[Fitted]):
 
     def tune(self, data: Data, judged: Slice, trials: int) -> Params:
         """Parameters with the best average precision on the last fifth of the training days."""
-        training, validation = _split(self._rated(data).filter("is_captured"), judged)
-        inputs = input_names(training)
-        learned, checked = rows_of(training, inputs), rows_of(validation, inputs)
-
-        def loss(params: Params) -> float:
-            booster = fit_trees(learned, checked, _METRIC, params, self.seed)
-            return -float(booster.best_score["valid_0"][_METRIC])
-
-        return minimise(loss, SPACE, DEFAULTS, trials, self.seed)
+        _, learned, checked = self._rows(data, judged)
+        return tune_trees(learned, checked, _METRIC, trials, self.seed)
 
     def fit(self, data: Data, judged: Slice, params: Params) -> Fitted:
         """Learns from the first four fifths of the training days, calibrates on the last."""
-        training, validation = _split(self._rated(data).filter("is_captured"), judged)
-        inputs = input_names(training)
-        learned, checked = rows_of(training, inputs), rows_of(validation, inputs)
+        inputs, learned, checked = self._rows(data, judged)
         return Fitted(fit_calibrated(learned, checked, inputs, _METRIC, params, self.seed))
 
     def judge(self, fitted: Fitted, data: Data, judged: Slice) -> Judgement:
@@ -232,7 +222,18 @@ class PaymentAnomaly(Model[Fitted]):
         }
         return {"Precision and recall": plot_precision_recall(curves)}
 
+    def _rows(self, data: Data, judged: Slice) -> tuple[list[str], Rows, Rows]:
+        """Names of the inputs, and inputs and labels to learn from and to calibrate by."""
+        captured = self._rated(data).filter("is_captured")
+        training, validation = judged.learned(captured, "payment_date", MATURE_DAYS)
+        inputs = input_names(training)
+        return inputs, rows_of(training, inputs), rows_of(validation, inputs)
+
     def _rated(self, data: Data) -> pl.DataFrame:
+        """The payments with z-scores, points and levels."""
+        return data.once("rated", lambda: self._rate(data))
+
+    def _rate(self, data: Data) -> pl.DataFrame:
         rules = [Rule(**row) for row in data[RULES].to_dicts()]
         levels = dict(data[LEVELS].select("risk_level", "minimum_points").iter_rows())
         return apply_rules(add_z_scores(data[PAYMENTS]), rules, levels)
@@ -242,19 +243,7 @@ class PaymentAnomaly(Model[Fitted]):
         scores = self.score(fitted, data).join(
             data[PAYMENTS].select(columns), on=["source_system", "payment_id"]
         )
-        rows = judged.judged(scores.filter("is_captured"), "payment_date")
-        return rows.with_columns(at_budget(BUDGET).alias("is_reviewed"))
-
-
-def _split(captured: pl.DataFrame, judged: Slice) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Training rows, a gap in which chargebacks mature, and the last fifth of the days."""
-    rows = judged.training(captured, "payment_date")
-    days = rows["payment_date"].unique().sort()
-    if days.is_empty():
-        return rows, rows
-    start = days[int(len(days) * 0.8)]
-    matured = pl.col("payment_date") < start - timedelta(days=MATURE_DAYS)
-    return rows.filter(matured), rows.filter(pl.col("payment_date") >= start)
+        return judged.judged(scores.filter("is_captured"), "payment_date")
 
 
 def _rule_score() -> pl.Expr:

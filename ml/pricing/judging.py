@@ -49,7 +49,6 @@ def judge_episodes(episodes: pl.DataFrame, threshold: float) -> Judgement:
         ).alias("unit"),
         pl.col("source_system").alias("segment"),
         pl.Series("loss", log_loss),
-        pl.lit(1.0).alias("weight"),
     )
     return Judgement(metrics, losses)
 

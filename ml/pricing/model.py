@@ -15,8 +15,7 @@ import polars as pl
 from ml.frame.days import Days
 from ml.frame.gate import GateRules, Judgement
 from ml.frame.model import Data, Model, Params, Slice, Table, TooLittleDataError
-from ml.frame.trees import DEFAULTS, SPACE, CalibratedTrees, Floats, Rows, fit_calibrated, fit_trees
-from ml.frame.tuning import minimise
+from ml.frame.trees import CalibratedTrees, Floats, Rows, fit_calibrated, tune_trees
 from ml.pricing.elasticity import Elasticities, fit_elasticities
 from ml.pricing.judging import best_threshold, judge_episodes, plot_reliability
 from ml.pricing.policy import HOLD, SKIP, Guardrails, gain_per_unit, held, propose
@@ -46,7 +45,6 @@ class Fitted:
     elasticities: Elasticities | None = None
     trees: CalibratedTrees | None = None
     threshold: float = 0.0
-    base_rate: float = 0.5
 
 
 class PriceRecommendation(Model[Fitted]):
@@ -155,7 +153,7 @@ class PriceRecommendation(Model[Fitted]):
             as_of,
         )
         usable = _usable(data)
-        training, validation = _split(usable, found)
+        training, validation = found.learned(usable, "change_date", WINDOW_DAYS)
         for part, rows in (
             ("to learn from", training),
             ("to calibrate by", validation),
@@ -170,19 +168,14 @@ class PriceRecommendation(Model[Fitted]):
 
     def tune(self, data: Data, judged: Slice, trials: int) -> Params:
         """Parameters with the least log loss on the last fifth of the training changes."""
-        training, validation = _split(_usable(data), judged)
         elasticities = _elasticities(data, judged)
-        learned, checked = (_rows(rows, elasticities) for rows in (training, validation))
-
-        def loss(params: Params) -> float:
-            booster = fit_trees(learned, checked, _METRIC, params, self.seed)
-            return float(booster.best_score["valid_0"][_METRIC])
-
-        return minimise(loss, SPACE, DEFAULTS, trials, self.seed)
+        parts = judged.learned(_usable(data), "change_date", WINDOW_DAYS)
+        learned, checked = (_rows(rows, elasticities) for rows in parts)
+        return tune_trees(learned, checked, _METRIC, trials, self.seed)
 
     def fit(self, data: Data, judged: Slice, params: Params) -> Fitted:
         """Elasticities of whole months before the slice; a classifier of changes before it."""
-        training, validation = _split(_usable(data), judged)
+        training, validation = judged.learned(_usable(data), "change_date", WINDOW_DAYS)
         elasticities = _elasticities(data, judged)
         learned, checked = (_rows(rows, elasticities) for rows in (training, validation))
         trees = fit_calibrated(learned, checked, INPUTS, _METRIC, params, self.seed)
@@ -190,7 +183,7 @@ class PriceRecommendation(Model[Fitted]):
         endorsed = checked[0][:, INPUTS.index("predicted_gain_share")] > 0
         probability = trees.probability(_without_luck(checked[0][endorsed]))
         threshold = best_threshold(probability, validation["lift"].to_numpy()[endorsed])
-        return Fitted(elasticities, trees, threshold, float(learned[1].mean()))
+        return Fitted(elasticities, trees, threshold)
 
     def judge(self, fitted: Fitted, data: Data, judged: Slice) -> Judgement:
         """Log loss of success against the base rate, the report, and what the kept changes won."""
@@ -238,7 +231,7 @@ class PriceRecommendation(Model[Fitted]):
             return
         fitted.trees.save(folder)
         fitted.elasticities.save(folder / "elasticities.json")
-        content = {"threshold": fitted.threshold, "base_rate": fitted.base_rate}
+        content = {"threshold": fitted.threshold}
         (folder / "threshold.json").write_text(json.dumps(content), encoding="utf-8")
 
     def load(self, folder: Path) -> Fitted:
@@ -248,7 +241,6 @@ class PriceRecommendation(Model[Fitted]):
             Elasticities.load(folder / "elasticities.json"),
             CalibratedTrees.load(folder),
             content["threshold"],
-            content["base_rate"],
         )
 
     def plots(self, fitted: Fitted, data: Data, judged: Slice) -> Mapping[str, Figure]:
@@ -270,17 +262,6 @@ def _usable(data: Data) -> pl.DataFrame:
         .filter(pl.col("unusable_reason").is_null() & pl.col("is_success").is_not_null())
         .with_columns((change / scale).clip(-3, 3).alias("lift"))
     )
-
-
-def _split(usable: pl.DataFrame, judged: Slice) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Training changes, a gap of their two weeks, and the last fifth of the days."""
-    rows = judged.training(usable, "change_date")
-    days = rows["change_date"].unique().sort()
-    if days.is_empty():
-        return rows, rows
-    start = days[int(len(days) * 0.8)]
-    before = pl.col("change_date") < start - timedelta(days=WINDOW_DAYS)
-    return rows.filter(before), rows.filter(pl.col("change_date") >= start)
 
 
 def _elasticities(data: Data, judged: Slice) -> Elasticities:

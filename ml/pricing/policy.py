@@ -80,7 +80,7 @@ def propose(products: pl.DataFrame, guardrails: Guardrails) -> pl.DataFrame:
         .alias("action"),
         pl.when(moves).then("_change").otherwise(0.0).alias("change_share"),
     )
-    return held(result, pl.lit(False), "").drop("_change", "_lower")
+    return _priced(result).drop("_change", "_lower")
 
 
 def held(proposed: pl.DataFrame, condition: pl.Expr, reason: str) -> pl.DataFrame:
@@ -91,9 +91,14 @@ def held(proposed: pl.DataFrame, condition: pl.Expr, reason: str) -> pl.DataFram
         pl.when(is_change & condition).then(pl.lit(reason)).otherwise("reason").alias("reason"),
         pl.when(is_change & condition).then(0.0).otherwise("change_share").alias("change_share"),
     )
+    return _priced(result)
+
+
+def _priced(decided: pl.DataFrame) -> pl.DataFrame:
+    """Price, gains and the reason of a change, as the action has it."""
     stays = ~pl.col("action").is_in([RAISE, LOWER])
     price = pl.col("price").cast(pl.Float64)
-    return result.with_columns(
+    return decided.with_columns(
         pl.when(pl.col("action") != SKIP)
         .then((price * (1 + pl.col("change_share"))).round(2))
         .alias("proposed_price"),
@@ -101,10 +106,7 @@ def held(proposed: pl.DataFrame, condition: pl.Expr, reason: str) -> pl.DataFram
             pl.when(stays & pl.col(name).is_not_null()).then(0.0).otherwise(name).alias(name)
             for name in ("expected_daily_gain", "lower_daily_gain")
         ),
-        pl.when((pl.col("action") == LOWER) | (pl.col("action") == RAISE))
-        .then(pl.col("reason").fill_null("margin_is_higher"))
-        .otherwise("reason")
-        .alias("reason"),
+        pl.when(stays).then("reason").otherwise(pl.lit("margin_is_higher")).alias("reason"),
     )
 
 
@@ -121,7 +123,7 @@ def best_change(price: Floats, cost: Floats, elasticity: Floats, guardrails: Gua
     allowed = prices >= np.minimum(floor, price * (1 + most))[:, None] - 1e-9
     margin = gain_per_unit(price[:, None], cost[:, None], elasticity[:, None], grid[None, :])
     margin = np.where(allowed & np.isfinite(margin), margin, -np.inf)
-    margin[:, steps] = np.where(np.isneginf(margin[:, steps]), -1e300, margin[:, steps])
+    margin[:, steps] = np.maximum(margin[:, steps], -1e300)
     found: Floats = grid[margin.argmax(axis=1)]
     return np.where(np.isfinite(cost), found, 0.0)
 

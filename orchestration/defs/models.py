@@ -1,6 +1,7 @@
 """The Python models: features of the warehouse in, versions and predictions out."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from dagster import (
@@ -59,15 +60,8 @@ def _versions_of(model: Model[Any]) -> AssetsDefinition:
         pool="warehouse",
     )
     def train(context: AssetExecutionContext) -> Iterator[Any]:
-        home = use_home()
-        reporter().stage("train")
-        with (
-            as_failures(),
-            warehouse_lock(home, f"training of {model.name}", on_wait=context.log.info),
-            plain_errors(home.warehouse_file),
-        ):
+        with _step(context, "train", model):
             trained = _train(context, model)
-        reporter().step(model.name)
         yield MaterializeResult(asset_key=key, metadata=_metadata(trained))
         yield AssetCheckResult(
             passed=trained.is_promoted or trained.version is None,
@@ -81,6 +75,20 @@ def _versions_of(model: Model[Any]) -> AssetsDefinition:
         )
 
     return train
+
+
+@contextmanager
+def _step(context: AssetExecutionContext, stage: str, model: Model[Any]) -> Iterator[None]:
+    """A stage of a model under the lock of the warehouse, with errors that people can act on."""
+    home = use_home()
+    reporter().stage(stage)
+    with (
+        as_failures(),
+        warehouse_lock(home, f"{stage} {model.name}", on_wait=context.log.info),
+        plain_errors(home.warehouse_file),
+    ):
+        yield
+    reporter().step(model.name)
 
 
 def _train(context: AssetExecutionContext, model: Model[Any]) -> Trained:
@@ -116,18 +124,11 @@ def _scores_of(model: Model[Any]) -> AssetsDefinition:
         description=model.description,
     )
     def scores(context: AssetExecutionContext) -> MaterializeResult[None]:
-        home = use_home()
-        reporter().stage("score")
-        with (
-            as_failures(),
-            warehouse_lock(home, f"scores of {model.name}", on_wait=context.log.info),
-            plain_errors(home.warehouse_file),
-        ):
-            report = score_model(home, model)
+        with _step(context, "score", model):
+            report = score_model(use_home(), model)
         for warning in report.warnings:
             context.log.warning(warning)
             alert(f"storehouse serves {model.name} by its baseline", warning)
-        reporter().step(model.name)
         return MaterializeResult(
             metadata={"dagster/row_count": report.rows, "served_by": report.served}
         )

@@ -104,9 +104,7 @@ def _record(
     """Writes the record of a decision; returns who serves since."""
     champion = registry.champion(model.name)
     served = Served(model.trained_as if champion else model.baseline_name, champion)
-    tags = next(
-        (version.tags for version in registry.versions(model.name) if version.number == number), {}
-    )
+    tags = registry.version(model.name, number).tags if number is not None else {}
     audit.write_record(
         registry.models,
         audit.Record(

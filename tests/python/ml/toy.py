@@ -66,7 +66,6 @@ class Toy(Model[dict[str, float]]):
             pl.format("{}|{}", "day", "kind").alias("unit"),
             pl.col("kind").alias("segment"),
             error.alias("loss"),
-            pl.lit(1.0).alias("weight"),
         )
         return Judgement({"share_within_1": float(rows.select((error < 1).mean()).item())}, losses)
 

@@ -31,7 +31,6 @@ def judgement(
                 "unit": [str(i) for i in range(UNITS)],
                 "segment": segment,
                 "loss": loss,
-                "weight": np.ones(UNITS),
             }
         ),
     )
