@@ -7,7 +7,7 @@ import typer
 from orchestration.commands.admin import is_empty, prepare, rebuild_history
 from orchestration.commands.diff import diff
 from orchestration.commands.land import land, simulate
-from orchestration.commands.models import compare, list_models, promote, train
+from orchestration.commands.models import compare, drift, list_models, promote, train
 from orchestration.commands.models import rollback as roll_back_model
 from orchestration.commands.prove import prove_incremental
 from orchestration.commands.publish import publish, rollback, versions
@@ -34,6 +34,7 @@ for command in (versions, rollback, rebuild_history, prepare, is_empty):
 models.command("list")(list_models)
 models.command("rollback")(roll_back_model)
 models.command()(compare)
+models.command()(drift)
 models.command()(promote)
 models.command()(train)
 

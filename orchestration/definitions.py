@@ -8,16 +8,21 @@ from dagster import Definitions
 
 from ingest.home import PROJECT_DIR
 from orchestration.defs.automation import (
+    daily_drift,
+    drift_job,
     failure_alert,
     new_extracts,
     nightly,
+    retrain,
     run_job,
     run_records,
     train_job,
     weekly_training,
 )
+from orchestration.defs.backfills import backfill_assets
 from orchestration.defs.extracts import landing_assets
 from orchestration.defs.models import model_assets
+from orchestration.defs.monitoring import monitoring_assets
 from orchestration.defs.publishing import publish_asset
 from orchestration.defs.warehouse import DbtResource, dbt_asset_groups
 from orchestration.lib.project import DBT, use_home
@@ -31,11 +36,13 @@ def build_definitions() -> Definitions:
             landing_assets(),
             *dbt_asset_groups(),
             *model_assets(),
+            monitoring_assets(),
             publish_asset(),
+            *backfill_assets(),
         ],
-        jobs=[run_job, train_job],
-        schedules=[nightly, weekly_training],
-        sensors=[new_extracts, failure_alert, run_records],
+        jobs=[run_job, train_job, drift_job],
+        schedules=[nightly, weekly_training, daily_drift],
+        sensors=[new_extracts, retrain, failure_alert, run_records],
         resources={
             "dbt": DbtResource(
                 project_dir=os.fspath(PROJECT_DIR),

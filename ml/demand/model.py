@@ -14,7 +14,7 @@ import polars as pl
 from ml.demand.panel import Panel
 from ml.frame.days import Days
 from ml.frame.gate import GateRules, Judgement
-from ml.frame.model import Data, Model, Params, Slice, Table, TooLittleDataError
+from ml.frame.model import DAY, Data, Model, Params, Slice, Table, TooLittleDataError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -61,6 +61,8 @@ class DemandForecast(Model[Forecasters]):
     baseline_name = BASELINE
     key = ("source_system", "product_id", "forecast_origin_date", "period_start_date")
     dated_by = "forecast_origin_date"
+    label = "ordered_units"
+    watched_scores = ("forecast_units",)
     kept_dates = 35  # a horizon and a week, so that every forecast can be judged
     as_of_sql = (
         "select cast(max(business_date + period_days - 1) as date) "
@@ -201,6 +203,25 @@ class DemandForecast(Model[Forecasters]):
                 ]
                 parts.append(forecast.select(columns))
         return pl.concat(parts)
+
+    def watched(self, data: Data) -> pl.DataFrame:
+        """Periods that are over; units are final when cancellations have had their days.
+
+        Without the age of products: it grows, and is no drift.
+        """
+        known = data[DEMAND].filter(~pl.col("is_future"))
+        last = pl.col("business_date").max().over("source_system")
+        is_final = pl.col("business_date") <= last - pl.duration(days=SETTLEMENT_DAYS)
+        return known.select(
+            "source_system",
+            pl.col("business_date").alias(DAY),
+            *(name for name in LEARNED if name != "age_days"),
+            pl.when(is_final).then(self.label).alias(self.label),
+        )
+
+    def important(self, fitted: Forecasters) -> tuple[str, ...]:
+        """What units, price and promotions say; the calendar does not drift."""
+        return ("reported_units", "unit_price", "planned_discount_share")
 
     def save(self, fitted: Forecasters, folder: Path) -> None:
         """A folder for each source, and the settled shares."""

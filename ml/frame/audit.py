@@ -10,9 +10,9 @@ from typing import Any
 import polars as pl
 
 from ml.frame.days import utc_now
+from ml.frame.records import write_rows
 
 FOLDER = "decisions"
-STUB = "_stub.parquet"
 TRAINED, PROMOTED, ROLLED_BACK = "trained", "promoted", "rolled_back"
 SCHEMA: dict[str, Any] = {
     "model": pl.String,
@@ -49,18 +49,5 @@ class Record:
 
 def write_record(models: Path, record: Record) -> None:
     """Adds a record to those of the models' folder."""
-    folder = models / FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
     row = pl.DataFrame([asdict(record)]).with_columns(pl.col("as_of").cast(pl.String).str.to_date())
-    name = f"{record.decided_at:%Y%m%dT%H%M%S%f}-{record.model}.parquet"
-    temporary = folder / f".{name}"
-    row.cast(pl.Schema(SCHEMA)).select(SCHEMA.keys()).write_parquet(temporary)
-    temporary.replace(folder / name)
-
-
-def write_stub(models: Path) -> None:
-    """Writes a file without rows, which shows the columns, where there is none."""
-    file = models / FOLDER / STUB
-    if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        pl.DataFrame(schema=SCHEMA).write_parquet(file)
+    write_rows(models / FOLDER, f"{record.decided_at:%Y%m%dT%H%M%S%f}-{record.model}", row, SCHEMA)

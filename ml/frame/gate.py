@@ -126,6 +126,16 @@ def decide(
     return Decision(all(check.passed for check in checks), tuple(checks))
 
 
+def against_baseline(
+    served: Judgement, baseline: Judgement, rules: GateRules, seed: int
+) -> tuple[Check, float]:
+    """Whether a version that serves would still pass against the baseline, and its loss by that."""
+    pairs = _paired(served.losses, baseline.losses)
+    before = float(pairs["before"].sum())
+    ratio = float(pairs["loss"].sum()) / before if before > 0 else float("inf")
+    return _comparison_check("baseline", pairs, rules, seed), ratio
+
+
 def loss_ratio_bound(
     candidate: Floats, incumbent: Floats, confidence: float, resamples: int, seed: int
 ) -> float:

@@ -26,6 +26,9 @@ class TooLittleDataError(ModelError):
 
 
 Params = Mapping[str, float | int | str]
+DAY = "day"
+"""The business date of a row in `Model.watched`."""
+
 F = TypeVar("F")
 T = TypeVar("T")
 
@@ -115,9 +118,11 @@ class Model(ABC, Generic[F]):
 
     `scores` is the contract of the Parquet it writes (one row per `key`), without `served_by`,
     which the frame adds; `dated_by` names its business date, by which scores can be computed again
-    for a range of days. Where `kept_dates` is not 0, so many dates of each source are kept as they
-    were predicted then. `as_of_sql` gives the latest business date there is, which tells how old a
-    version is.
+    for a range of days, unless only the last day is known (`is_dated` is False). Where `kept_dates`
+    is not 0, so many dates of each source are kept as they were predicted then. `as_of_sql` gives
+    the latest business date there is, which tells how old a version is. A version is trained anew
+    after `retrain_days`, or when it drifted, but not within `cool_down_days`; drift is looked for
+    in windows of `watch_days`, in features, in `label` and in `watched_scores`.
     """
 
     name: ClassVar[str]
@@ -128,9 +133,14 @@ class Model(ABC, Generic[F]):
     dated_by: ClassVar[str]
     as_of_sql: ClassVar[str]
     rules: ClassVar[GateRules]
+    label: ClassVar[str]
+    watched_scores: ClassVar[tuple[str, ...]]
     trained_as: ClassVar[str]
     retrain_days: ClassVar[int] = 7
+    cool_down_days: ClassVar[int] = 2
+    watch_days: ClassVar[int] = 28
     kept_dates: ClassVar[int] = 0
+    is_dated: ClassVar[bool] = True
     seed: ClassVar[int] = 20_251_231
 
     @abstractmethod
@@ -165,6 +175,14 @@ class Model(ABC, Generic[F]):
         Of the business dates `days` where they are named, else of all, or of the latest where
         predictions of earlier dates are kept.
         """
+
+    @abstractmethod
+    def watched(self, data: Data) -> pl.DataFrame:
+        """Rows to watch: source_system, DAY, features, and `label`, which is null until final."""
+
+    @abstractmethod
+    def important(self, fitted: F) -> tuple[str, ...]:
+        """The features among `watched` whose drift matters to a trained model."""
 
     @abstractmethod
     def save(self, fitted: F, folder: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from ml.frame.card import Card, write_card
 from ml.frame.gate import Candidate, decide
 from ml.frame.model import Model, TooLittleDataError
+from ml.frame.monitoring import freeze_reference, write_reference
 from ml.frame.reading import read_data
 from ml.frame.registry import Registry, Version
 from ml.frame.scoring import serving
@@ -56,7 +57,7 @@ def train(
     fitted = model.fit(data, judged, params)
     seconds = {"train": time.perf_counter() - began}
     began = time.perf_counter()
-    model.score(fitted, data)
+    scores = model.score(fitted, data)
     seconds["score"] = time.perf_counter() - began
 
     judgement = model.judge(fitted, data, judged)
@@ -67,6 +68,7 @@ def train(
         folder = Path(scratch) / "artefacts"
         folder.mkdir()
         model.save(fitted, folder)
+        write_reference(folder, freeze_reference(model, fitted, data, judged, scores))
         candidate = Candidate(
             judgement=judgement,
             contract=model.contract,
@@ -129,8 +131,14 @@ def train(
     )
 
 
-def training_due(model: Model[Any], versions: Sequence[Version], as_of: date | None) -> str | None:
-    """Why a version should be trained on rows up to `as_of`; None when there is no reason."""
+def training_due(
+    model: Model[Any], versions: Sequence[Version], as_of: date | None, drift: str | None
+) -> str | None:
+    """Why a version should be trained on rows up to `as_of`; None when there is no reason.
+
+    `drift` is what was found to have changed since the version that is watched was trained; for
+    a while after a training, whatever its end, that is no reason for another.
+    """
     if as_of is None:
         return None
     if not versions:
@@ -143,7 +151,7 @@ def training_due(model: Model[Any], versions: Sequence[Version], as_of: date | N
         return f"the latest version is {age} days old"
     if age < 0:
         return "the latest version knows later days than there are"
-    return None
+    return drift if age >= model.cool_down_days else None
 
 
 def _days(days: Mapping[str, date]) -> dict[str, str]:

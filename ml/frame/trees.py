@@ -88,6 +88,14 @@ class CalibratedTrees:
             for positions, keep in zip(strongest, raised, strict=True)
         ]
 
+    def strongest(self, share: float = 0.8) -> tuple[str, ...]:
+        """The inputs that make up `share` of what all splits gained, strongest first."""
+        gains = np.asarray(self.booster.feature_importance("gain"), dtype=np.float64)
+        order = np.argsort(-gains, kind="stable")
+        before = np.cumsum(gains[order]) - gains[order]
+        is_needed = (before < share * gains.sum()) & (gains[order] > 0)
+        return tuple(self.inputs[position] for position in order[is_needed])
+
     def save(self, folder: Path) -> None:
         """Writes the trees as LightGBM text and the calibration as JSON."""
         self.booster.save_model(str(folder / "booster.txt"))

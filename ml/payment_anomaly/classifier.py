@@ -47,12 +47,23 @@ _NUMBERS = (
     "points",
 )
 _METHOD = "method_"
+_MADE_OF = {
+    "amount_to_mean": "reporting_amount",
+    "z_score": "reporting_amount",
+    "is_new_device": "customer_payments_on_device",
+    "points": "gateway_risk_score",
+}
 
 
 def input_names(training: pl.DataFrame) -> list[str]:
     """Names of the inputs: numbers, and one for each payment method of the training rows."""
     methods = training["payment_method_id"].unique().sort()
     return [*_NUMBERS, *(f"{_METHOD}{method}" for method in methods)]
+
+
+def column_of(name: str) -> str:
+    """The column of LEARNED that an input is mostly made of."""
+    return "payment_method_id" if name.startswith(_METHOD) else _MADE_OF.get(name, name)
 
 
 def matrix(payments: pl.DataFrame, inputs: Sequence[str]) -> Floats:

@@ -12,9 +12,9 @@ import polars as pl
 
 from ml.frame.days import Days
 from ml.frame.gate import GateRules, Judgement
-from ml.frame.model import Data, Model, Params, Slice, Table, TooLittleDataError
+from ml.frame.model import DAY, Data, Model, Params, Slice, Table, TooLittleDataError
 from ml.frame.trees import CalibratedTrees, Rows, fit_calibrated, tune_trees
-from ml.payment_anomaly.classifier import LEARNED, input_names, matrix, rows_of
+from ml.payment_anomaly.classifier import LEARNED, column_of, input_names, matrix, rows_of
 from ml.payment_anomaly.judging import judge_ranking, plot_precision_recall
 from ml.payment_anomaly.rules import Rule, apply_rules, level_of
 from ml.payment_anomaly.zscore import add_z_scores
@@ -46,6 +46,8 @@ class PaymentAnomaly(Model[Fitted]):
     description = "Probability of a chargeback of each payment, with z-score and rules beside it."
     trained_as = "lightgbm"
     key = ("source_system", "payment_id")
+    label = "is_charged_back"
+    watched_scores = ("chargeback_probability",)
     dated_by = "payment_date"
     as_of_sql = f"select max(payment_date) from {PAYMENTS}"
     reads = (
@@ -204,6 +206,26 @@ class PaymentAnomaly(Model[Fitted]):
             ).alias("reason_codes"),
             pl.coalesce("chargeback_probability", _rule_score()).alias("review_score"),
         ).select(self.scores.keys())
+
+    def watched(self, data: Data) -> pl.DataFrame:
+        """Captured payments; a chargeback is final when it had its 45 days."""
+        last = pl.col("payment_date").max().over("source_system")
+        is_final = pl.col("payment_date") <= last - pl.duration(days=MATURE_DAYS)
+        return (
+            data[PAYMENTS]
+            .filter(pl.col("is_captured") & pl.col("payment_date").is_not_null())
+            .select(
+                "source_system",
+                pl.col("payment_date").alias(DAY),
+                *LEARNED,
+                pl.when(is_final).then(self.label).alias(self.label),
+            )
+        )
+
+    def important(self, fitted: Fitted) -> tuple[str, ...]:
+        """The columns that the strongest inputs are made of."""
+        strongest = fitted.trees.strongest() if fitted.trees else ()
+        return tuple(dict.fromkeys(column_of(name) for name in strongest))
 
     def save(self, fitted: Fitted, folder: Path) -> None:
         """Writes the classifier; the baseline has nothing to keep."""

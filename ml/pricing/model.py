@@ -14,7 +14,7 @@ import polars as pl
 
 from ml.frame.days import Days
 from ml.frame.gate import GateRules, Judgement
-from ml.frame.model import Data, Model, Params, Slice, Table, TooLittleDataError
+from ml.frame.model import DAY, Data, Model, Params, Slice, Table, TooLittleDataError
 from ml.frame.trees import CalibratedTrees, Floats, Rows, fit_calibrated, tune_trees
 from ml.pricing.elasticity import Elasticities, fit_elasticities
 from ml.pricing.judging import best_threshold, judge_episodes, plot_reliability
@@ -56,6 +56,9 @@ class PriceRecommendation(Model[Fitted]):
     baseline_name = "hold"
     key = ("source_system", "product_id")
     dated_by = "as_of_date"
+    is_dated = False
+    label = "is_success"
+    watched_scores = ("change_share",)
     as_of_sql = f"select max(as_of_date) from {CANDIDATES}"
     reads = (
         Table(
@@ -224,6 +227,17 @@ class PriceRecommendation(Model[Fitted]):
             doubtful = pl.col("success_probability") < fitted.threshold
             proposed = held(proposed, doubtful, "success_not_likely")
         return proposed.select(self.scores.keys())
+
+    def watched(self, data: Data) -> pl.DataFrame:
+        """Price changes that can be learned from; whether one was a success is final at once."""
+        return _usable(data).select(
+            "source_system", pl.col("change_date").alias(DAY), *LEARNED, self.label
+        )
+
+    def important(self, fitted: Fitted) -> tuple[str, ...]:
+        """Those of the strongest inputs that are features of price_episodes."""
+        strongest = fitted.trees.strongest() if fitted.trees else ()
+        return tuple(name for name in strongest if name in LEARNED)
 
     def save(self, fitted: Fitted, folder: Path) -> None:
         """Writes trees, elasticities and threshold; the baseline has nothing to keep."""

@@ -49,7 +49,7 @@ responses as (
         cast(sum(days.reported_lines) as bigint) as line_count,
         cast(sum(days.in_stock_days * category_days.category_lines) as bigint)
             as category_line_count,
-        whole_months.available_at
+        greatest(max(days.available_at), whole_months.available_at) as available_at
     from days
     inner join whole_months
         on days.source_system = whole_months.source_system

@@ -121,5 +121,51 @@ def train(
         raise typer.Exit(1)
 
 
+def drift(
+    models: Annotated[
+        list[str] | None, typer.Argument(metavar="[MODEL]...", help="All of them if left out.")
+    ] = None,
+) -> None:
+    """Measure how far features, labels and scores are from what training saw.
+
+    Status 0: nothing is a reason to train. Status 1: something is; `storehouse models train` lets
+    the gate judge a new candidate.
+    """
+    import polars as pl
+
+    from ml.frame.drift import STEADY
+    from ml.models import MODELS, model_named
+    from orchestration.lib.model_runs import watch_model
+    from orchestration.lib.project import use_home
+
+    table = Table("model", "source", "column", "days from", "psi", "alarm at", "", box=None)
+    reasons = {}
+    with friendly_errors():
+        home = use_home()
+        with warehouse_lock(home, "storehouse models drift", on_wait=print_wait):
+            for name in models or [model.name for model in MODELS]:
+                found = watch_model(home, model_named(name))
+                reasons[name] = found.reason_to_retrain
+                console.print(
+                    f"{name}: {found.drift.height:,} columns and windows measured: "
+                    f"{reasons[name] or 'no reason to train'}",
+                    markup=False,
+                )
+                for row in found.drift.filter(pl.col("state") != STEADY).to_dicts():
+                    table.add_row(
+                        name,
+                        row["source_system"],
+                        f"{row['kind']} {row['column_name']}",
+                        f"{row['window_start_date']}",
+                        f"{row['psi']:.3f}",
+                        f"{row['alarm_at']:.3f}",
+                        row["state"],
+                    )
+    if table.row_count:
+        console.print(table)
+    if any(reasons.values()):
+        raise typer.Exit(1)
+
+
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:,.4g}"

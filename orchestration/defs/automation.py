@@ -4,6 +4,7 @@ import hashlib
 import time
 
 from dagster import (
+    AssetKey,
     AssetSelection,
     DefaultSensorStatus,
     RunFailureSensorContext,
@@ -17,9 +18,16 @@ from dagster import (
     sensor,
 )
 
+from ml.frame.reading import read_as_of
+from ml.frame.registry import Registry
+from ml.models import MODELS
+from orchestration.defs import backfills
 from orchestration.defs.failures import as_failures
 from orchestration.defs.models import TRAIN_JOB
+from orchestration.defs.monitoring import GROUP
 from orchestration.lib.alerts import alert, failure_message
+from orchestration.lib.duckdb_errors import plain_errors
+from orchestration.lib.model_runs import reason_to_train
 from orchestration.lib.project import use_home
 from orchestration.lib.run_history import record_instance
 
@@ -27,7 +35,7 @@ SETTLE_SECONDS = 30
 
 run_job = define_asset_job(
     "storehouse_run",
-    selection=AssetSelection.all(),
+    selection=AssetSelection.all() - AssetSelection.groups(backfills.GROUP),
     description="Land what is new, build and test, train, score, build insights, test, publish.",
 )
 
@@ -41,6 +49,19 @@ weekly_training = ScheduleDefinition(
     name="weekly_training",
     job=train_job,
     cron_schedule="0 5 * * 1",
+    execution_timezone="UTC",
+)
+
+drift_job = define_asset_job(
+    "measure_drift",
+    selection=AssetSelection.groups(GROUP),
+    description="Measure drift of the models that serve, and how they did on what matured.",
+)
+
+daily_drift = ScheduleDefinition(
+    name="daily_drift",
+    job=drift_job,
+    cron_schedule="0 6 * * *",
     execution_timezone="UTC",
 )
 
@@ -80,6 +101,34 @@ def new_extracts(context: SensorEvaluationContext) -> SensorResult | SkipReason:
     if count == 0 or digest == context.cursor:
         return SkipReason(f"Nothing new among {count:,} files in {extracts}.")
     return SensorResult(run_requests=[RunRequest(run_key=digest)], cursor=digest)
+
+
+@sensor(job=train_job, minimum_interval_seconds=600)
+def retrain(context: SensorEvaluationContext) -> SensorResult | SkipReason:
+    """Asks for a training of models that are missing, too old, or drifted; the gate decides then.
+
+    Once for each business date: what is found again after the cool-down is asked for again.
+    """
+    home = use_home()
+    if not home.warehouse_file.exists():
+        return SkipReason(f"There is no working file {home.warehouse_file} yet.")
+    registry = Registry(home.models)
+    requests = []
+    with as_failures(), plain_errors(home.warehouse_file):
+        for model in MODELS:
+            as_of = read_as_of(home.warehouse_file, model.as_of_sql)
+            reason = reason_to_train(registry, model, as_of)
+            if reason is not None:
+                requests.append(
+                    RunRequest(
+                        run_key=f"{model.name} {as_of}",
+                        asset_selection=[AssetKey(["models", model.name])],
+                        tags={"storehouse/reason": reason},
+                    )
+                )
+    if not requests:
+        return SkipReason("No model is missing, too old or drifted.")
+    return SensorResult(run_requests=requests)
 
 
 @sensor(minimum_interval_seconds=60, default_status=DefaultSensorStatus.RUNNING)

@@ -39,6 +39,20 @@ def model_assets() -> list[AssetsDefinition]:
     return [asset for model in MODELS for asset in (_versions_of(model), _scores_of(model))]
 
 
+@contextmanager
+def model_step(context: AssetExecutionContext, stage: str, model: Model[Any]) -> Iterator[None]:
+    """A stage of a model under the lock of the warehouse, with errors that people can act on."""
+    home = use_home()
+    reporter().stage(stage)
+    with (
+        as_failures(),
+        warehouse_lock(home, f"{stage} {model.name}", on_wait=context.log.info),
+        plain_errors(home.warehouse_file),
+    ):
+        yield
+    reporter().step(model.name)
+
+
 def _versions_of(model: Model[Any]) -> AssetsDefinition:
     key = AssetKey(["models", model.name])
     check = AssetCheckSpec(
@@ -60,7 +74,7 @@ def _versions_of(model: Model[Any]) -> AssetsDefinition:
         pool="warehouse",
     )
     def train(context: AssetExecutionContext) -> Iterator[Any]:
-        with _step(context, "train", model):
+        with model_step(context, "train", model):
             trained = _train(context, model)
         yield MaterializeResult(asset_key=key, metadata=_metadata(trained))
         yield AssetCheckResult(
@@ -75,20 +89,6 @@ def _versions_of(model: Model[Any]) -> AssetsDefinition:
         )
 
     return train
-
-
-@contextmanager
-def _step(context: AssetExecutionContext, stage: str, model: Model[Any]) -> Iterator[None]:
-    """A stage of a model under the lock of the warehouse, with errors that people can act on."""
-    home = use_home()
-    reporter().stage(stage)
-    with (
-        as_failures(),
-        warehouse_lock(home, f"{stage} {model.name}", on_wait=context.log.info),
-        plain_errors(home.warehouse_file),
-    ):
-        yield
-    reporter().step(model.name)
 
 
 def _train(context: AssetExecutionContext, model: Model[Any]) -> Trained:
@@ -124,7 +124,7 @@ def _scores_of(model: Model[Any]) -> AssetsDefinition:
         description=model.description,
     )
     def scores(context: AssetExecutionContext) -> MaterializeResult[None]:
-        with _step(context, "score", model):
+        with model_step(context, "score", model):
             report = score_model(use_home(), model)
         for warning in report.warnings:
             context.log.warning(warning)

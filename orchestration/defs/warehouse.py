@@ -2,7 +2,7 @@
 
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from importlib.metadata import version
@@ -63,9 +63,24 @@ def dbt_asset_groups() -> list[AssetsDefinition]:
 
 
 def _build(context: AssetExecutionContext, dbt: DbtResource, stage: str) -> Iterator[Any]:
+    """What dbt says of the assets and checks that are selected, as it builds them."""
+    steps = len(context.selected_asset_keys) + len(context.selected_asset_check_keys)
+    yield from run_dbt(context, dbt, stage, steps)
+
+
+def run_dbt(
+    context: AssetExecutionContext,
+    dbt: DbtResource,
+    stage: str,
+    steps: int,
+    chosen: Sequence[str] | None = None,
+) -> Iterator[Any]:
+    """Runs `dbt build` under the lock and yields its events; raises Failure with what went wrong.
+
+    It builds what is selected in `context`, or what the arguments `chosen` name.
+    """
     home = use_home()
     target = home.logs / "dbt" / stage
-    steps = len(context.selected_asset_keys) + len(context.selected_asset_check_keys)
     reporter().stage(stage, steps)
     with as_failures(), warehouse_lock(home, f"dbt {stage}", on_wait=context.log.info):
         write_empty_inputs(home)
@@ -73,8 +88,9 @@ def _build(context: AssetExecutionContext, dbt: DbtResource, stage: str) -> Iter
         results = target / "run_results.json"
         results.unlink(missing_ok=True)
         invocation = dbt.cli(
-            build_args(is_subset=context.is_subset),
-            context=context,
+            [*build_args(is_subset=chosen is not None or context.is_subset), *(chosen or [])],
+            context=context if chosen is None else None,
+            manifest=dbt_project().manifest_path,
             target_path=target,
             raise_on_error=False,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ingest.contracts import load_contracts
 from ingest.home import Home
 from ingest.landing import write_stubs
-from ml.frame import audit
+from ml.frame import audit, monitoring, records
 from ml.frame.scores import write_stub
 from ml.models import MODELS
 from orchestration.lib import run_files
@@ -16,5 +16,10 @@ def write_empty_inputs(home: Home) -> None:
     write_stubs(home, load_contracts())
     for model in MODELS:
         write_stub(home.scores / model.name, model.scores, model.key)
-    audit.write_stub(home.models)
+    for folder, schema in (
+        (audit.FOLDER, audit.SCHEMA),
+        (monitoring.DRIFT_FOLDER, monitoring.DRIFT),
+        (monitoring.PERFORMANCE_FOLDER, monitoring.PERFORMANCE),
+    ):
+        records.write_stub(home.models / folder, schema)
     run_files.write_stubs(home)

@@ -6,6 +6,7 @@ duckdb.Error when the working file cannot be read.
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from ingest.home import Home
@@ -13,8 +14,15 @@ from ml.errors import ModelError
 from ml.frame import audit
 from ml.frame.days import Days
 from ml.frame.model import Model, Served
-from ml.frame.reading import read_as_of
+from ml.frame.monitoring import (
+    Measurement,
+    latest_measurement,
+    measure_version,
+    write_measurement,
+)
+from ml.frame.reading import read_as_of, read_data
 from ml.frame.registry import Registry, Version
+from ml.frame.scores import read_scores
 from ml.frame.scoring import ScoreReport, score
 from ml.frame.training import TRIALS, Trained, train, training_due
 from ml.models import model_named
@@ -29,7 +37,7 @@ def train_model(home: Home, model: Model[Any], *, force: bool, trials: int = TRI
         raise ModelError(f"There is no working file {home.warehouse_file}.", "`storehouse run`.")
     registry = Registry(home.models)
     as_of = read_as_of(home.warehouse_file, model.as_of_sql)
-    due = training_due(model, registry.versions(model.name), as_of)
+    due = reason_to_train(registry, model, as_of)
     if due is None and not force:
         return Trained(model.name, None, False, "no training is due")
     trained = train(
@@ -48,6 +56,34 @@ def score_model(home: Home, model: Model[Any], days: Days | None = None) -> Scor
     """Replaces the scores of a model; with `days` only those of these business days."""
     registry = Registry(home.models)
     return score(model, home.warehouse_file, registry, home.scores / model.name, days)
+
+
+def watch_model(home: Home, model: Model[Any]) -> Measurement:
+    """Measures drift and what came true of the version that serves, and keeps what it found.
+
+    While the baseline serves, features and labels are held against the latest version there is;
+    where there is none of the code's contract, nothing is measured.
+    """
+    if not home.warehouse_file.exists():
+        raise ModelError(f"There is no working file {home.warehouse_file}.", "`storehouse run`.")
+    registry = Registry(home.models)
+    version = _watched_version(registry, model)
+    if version is None:
+        return Measurement.empty()
+    data = read_data(home.warehouse_file, model.reads)
+    found = measure_version(model, version, registry, data, read_scores(home.scores / model.name))
+    write_measurement(registry.models, model.name, found)
+    return found
+
+
+def reason_to_train(registry: Registry, model: Model[Any], as_of: date | None) -> str | None:
+    """Why a version should be trained on data up to `as_of`; None when there is no reason."""
+    watched = _watched_version(registry, model)
+    drift = None
+    if watched is not None:
+        found = latest_measurement(registry.models, model.name, watched.number)
+        drift = found.reason_to_retrain
+    return training_due(model, registry.versions(model.name), as_of, drift)
 
 
 def promote_version(home: Home, name: str, number: int, *, force: bool) -> None:
@@ -91,6 +127,16 @@ def versions_to_compare(
         if number not in found:
             raise ModelError(f"There is no {name} v{number}.", "`storehouse models list` has all.")
     return found[int(first or 0)], found[second]
+
+
+def _watched_version(registry: Registry, model: Model[Any]) -> Version | None:
+    """The champion, or while there is none the latest version."""
+    versions = [
+        version
+        for version in registry.versions(model.name)
+        if version.tags.get("contract") == model.contract_hash
+    ]
+    return max(versions, key=lambda version: (version.is_champion, version.number), default=None)
 
 
 def _record(

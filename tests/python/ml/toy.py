@@ -13,7 +13,7 @@ import polars as pl
 
 from ml.frame.days import Days
 from ml.frame.gate import GateRules, Judgement
-from ml.frame.model import Data, Model, Params, Slice, Table, TooLittleDataError
+from ml.frame.model import DAY, Data, Model, Params, Slice, Table, TooLittleDataError
 
 TABLE = "features.sales"
 FIRST = date(2025, 1, 1)
@@ -35,6 +35,8 @@ class Toy(Model[dict[str, float]]):
     }
     key = ("day", "kind")
     dated_by = "day"
+    label = "amount"
+    watched_scores = ("predicted",)
     as_of_sql = f"select max(day) from {TABLE}"
     rules = GateRules(floors={"share_within_1": 0.5}, least_units=10, guarded_units=5)
     baseline_name = "zero"
@@ -72,6 +74,12 @@ class Toy(Model[dict[str, float]]):
     def score(self, fitted: dict[str, float], data: Data, days: Days | None = None) -> pl.DataFrame:
         predicted = pl.col("kind").replace_strict(fitted, default=0.0, return_dtype=pl.Float64)
         return data[TABLE].select("source_system", "day", "kind", predicted.alias("predicted"))
+
+    def watched(self, data: Data) -> pl.DataFrame:
+        return data[TABLE].select("source_system", pl.col("day").alias(DAY), "kind", "amount")
+
+    def important(self, fitted: dict[str, float]) -> tuple[str, ...]:
+        return ("kind",)
 
     def save(self, fitted: dict[str, float], folder: Path) -> None:
         (folder / "means.json").write_text(json.dumps(fitted))

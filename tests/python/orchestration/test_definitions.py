@@ -74,8 +74,11 @@ def test_every_step_that_touches_the_warehouse_waits_in_one_pool(
             "land",
             "warehouse",
             *(f"{step}_{model.name}" for step in ("train", "scores_") for model in MODELS),
+            "watch",
             "insights",
             "published__storehouse",
+            "backfill_features",
+            *(f"backfill__scores__{model.name}" for model in MODELS if model.is_dated),
         ),
         "warehouse",
     )

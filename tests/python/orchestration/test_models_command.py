@@ -7,12 +7,14 @@ import json
 import duckdb
 import polars as pl
 import pytest
+from dagster import SensorResult, build_sensor_context
 
-from ingest.home import Home
+from ingest.home import HOME_VARIABLE, Home
 from ml.errors import ModelError
 from ml.frame.registry import Registry
 from ml.frame.scores import read_scores
 from ml.models import MODELS, model_named
+from orchestration.defs.automation import retrain
 from orchestration.lib.feature_sql import leaking_features
 from orchestration.lib.model_runs import (
     promote_version,
@@ -129,3 +131,40 @@ def test_no_feature_of_the_demo_knows_the_future_and_other_code_is_not_trusted(
     manifest["nodes"]["model.storehouse.product_demand_daily"]["checksum"] = {"checksum": "other"}
     found = leaking_features(demo_home, manifest, model_named(DEMAND))
     assert found and all(name.endswith("(not looked at)") for name in found)
+
+
+def test_a_drifted_model_is_said_and_trained_again(
+    demo_copy: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steady = run_storehouse(demo_copy, "models", "drift", DEMAND)
+    assert steady.returncode == 0, steady.stdout + steady.stderr
+    assert f"{DEMAND}: " in steady.stdout and "no reason to train" in steady.stdout
+    reference = Registry(demo_copy.models).folder(DEMAND, 1) / "reference.json"
+    columns = json.loads(reference.read_text(encoding="utf-8"))
+    for column in columns:
+        if column["kind"] == "feature" and column["is_important"]:
+            column["bins"]["counts"].reverse()  # as if nearly everything had been unknown
+    reference.write_text(json.dumps(columns), encoding="utf-8")
+    drifted = run_storehouse(demo_copy, "models", "drift")
+    assert drifted.returncode == 1, drifted.stdout + drifted.stderr
+    assert f"{DEMAND}: " in drifted.stdout
+    assert "features of shop drifted: planned_discount_share" in " ".join(drifted.stdout.split())
+    assert "payment_anomaly: 0 columns and windows measured" in drifted.stdout
+
+    def due() -> dict[str, str]:
+        found = retrain(build_sensor_context())
+        assert isinstance(found, SensorResult)
+        return {
+            key.path[-1]: request.tags["storehouse/reason"]
+            for request in found.run_requests or []
+            for key in request.asset_selection or []
+        }
+
+    monkeypatch.setenv(HOME_VARIABLE, str(demo_copy.root))
+    assert DEMAND not in due()  # trained on this very day
+    monkeypatch.setattr(type(model_named(DEMAND)), "cool_down_days", 0)
+    assert due()[DEMAND].startswith("features of shop drifted")
+    assert due()["payment_anomaly"] == "there is no version yet"
+    trained = train_model(demo_copy, model_named(DEMAND), force=False)
+    assert (trained.version, trained.is_promoted) == (2, True)
+    assert DEMAND not in due()

@@ -91,7 +91,7 @@ def test_a_champion_of_another_contract_does_not_serve(registry: Registry, wareh
     champion, warning = serving(Reshaped(), registry)
     assert str(champion.served) == "zero"
     assert warning is not None and "other features or scores" in warning
-    assert training_due(Reshaped(), registry.versions("toy"), FIRST) is not None
+    assert training_due(Reshaped(), registry.versions("toy"), FIRST, None) is not None
 
 
 def test_a_champion_without_its_files_gives_way_to_the_baseline(
@@ -114,12 +114,22 @@ def test_training_is_due_when_missing_old_or_of_another_contract(
     registry: Registry, warehouse: Path
 ) -> None:
     last = FIRST + timedelta(days=DAYS - 1)
-    assert training_due(Toy(), [], None) is None
-    assert training_due(Toy(), [], last) == "there is no version yet"
+    assert training_due(Toy(), [], None, None) is None
+    assert training_due(Toy(), [], last, None) == "there is no version yet"
     train_toy(registry, warehouse)
     versions = registry.versions("toy")
     for days, is_due in ((0, False), (6, False), (7, True), (-1, True)):
-        assert (training_due(Toy(), versions, last + timedelta(days=days)) is not None) == is_due
+        due = training_due(Toy(), versions, last + timedelta(days=days), None)
+        assert (due is not None) == is_due
+
+
+def test_drift_is_a_reason_after_the_cool_down(registry: Registry, warehouse: Path) -> None:
+    last = FIRST + timedelta(days=DAYS - 1)
+    train_toy(registry, warehouse)
+    versions = registry.versions("toy")
+    for days, due in ((0, None), (1, None), (2, "kind drifted"), (6, "kind drifted")):
+        as_of = last + timedelta(days=days)
+        assert training_due(Toy(), versions, as_of, "kind drifted") == due
 
 
 def test_training_twice_on_the_same_rows_gives_the_same_model(

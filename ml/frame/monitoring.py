@@ -1,0 +1,278 @@
+"""Watches the version that serves: its features, its scores, its labels and what came true.
+
+A version keeps how its columns were spread when it was trained (`reference.json`). Later rows are
+held against that in three windows, the latest first; scores against those it gave to rows it had
+not learned from, labels once they are final. What came true is judged as the gate judges it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from ml.errors import ModelError
+from ml.frame.drift import ALARMED, STEADY, FrozenBins, freeze, measure
+from ml.frame.gate import against_baseline
+from ml.frame.model import DAY, Data, Model, Slice, TooLittleDataError
+from ml.frame.records import write_rows
+from ml.frame.registry import Registry, Version
+
+FILE_NAME = "reference.json"
+DRIFT_FOLDER, PERFORMANCE_FOLDER = "drift", "performance"
+FEATURE, SCORE, LABEL = "feature", "score", "label"
+LOSS_TO_BASELINE = "loss_to_baseline"
+WINDOWS = 3
+DRIFTED_WINDOWS = 2
+DRIFTED_FEATURES = 2
+DRIFT: dict[str, Any] = {
+    "model": pl.String,
+    "version": pl.Int32,
+    "as_of_date": pl.Date,
+    "source_system": pl.String,
+    "kind": pl.String,
+    "column_name": pl.String,
+    "is_important": pl.Boolean,
+    "window_number": pl.Int32,
+    "window_start_date": pl.Date,
+    "window_end_date": pl.Date,
+    "reference_rows": pl.Int64,
+    "rows": pl.Int64,
+    "psi": pl.Float64,
+    "warn_at": pl.Float64,
+    "alarm_at": pl.Float64,
+    "state": pl.String,
+}
+PERFORMANCE: dict[str, Any] = {
+    "model": pl.String,
+    "version": pl.Int32,
+    "as_of_date": pl.Date,
+    "judged_from_date": pl.Date,
+    "judged_before_date": pl.Date,
+    "metric": pl.String,
+    "value": pl.Float64,
+    "baseline_value": pl.Float64,
+    "value_at_training": pl.Float64,
+    "state": pl.String,
+}
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A column of a source as training saw it; the features that matter most are important."""
+
+    source: str
+    kind: str
+    bins: FrozenBins
+    is_important: bool
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What was found on one business date; both frames may be empty."""
+
+    drift: pl.DataFrame
+    performance: pl.DataFrame
+
+    @classmethod
+    def empty(cls) -> Measurement:
+        """Nothing was there to measure."""
+        return cls(pl.DataFrame(schema=DRIFT), pl.DataFrame(schema=PERFORMANCE))
+
+    @property
+    def reason_to_retrain(self) -> str | None:
+        """Why a new version should be trained, None while nothing is the matter.
+
+        Drift counts when at least two important features (or all, where there are fewer), or a
+        score, are beyond their alarm line in two of three windows.
+        """
+        return "; ".join([*_drift_reasons(self.drift), *_falls(self.performance)]) or None
+
+
+def freeze_reference(
+    model: Model[Any], fitted: Any, data: Data, judged: Slice, scores: pl.DataFrame
+) -> list[Watched]:
+    """The columns of a model as its training rows have them; `scores` are those of all rows."""
+    important = model.important(fitted)
+    scored = scores.with_columns(pl.col(model.dated_by).alias(DAY))
+    watched = model.watched(data)
+    found = []
+    for source, start in judged.train_before.items():
+        of_source = pl.col("source_system") == source
+        rows = watched.filter(of_source & (pl.col(DAY) < start))
+        unseen = scored.filter(of_source & (pl.col(DAY) >= start))
+        for name in _features(model, rows):
+            found.append(Watched(source, FEATURE, freeze(rows[name]), name in important))
+        found.append(Watched(source, LABEL, freeze(rows[model.label].drop_nulls()), False))
+        for name in model.watched_scores:
+            found.append(Watched(source, SCORE, freeze(unseen[name]), True))
+    return [column for column in found if column.bins.rows]
+
+
+def write_reference(folder: Path, reference: Sequence[Watched]) -> None:
+    """Writes the reference among the artefacts of a version."""
+    content = [
+        {
+            "source": column.source,
+            "kind": column.kind,
+            "is_important": column.is_important,
+            "bins": column.bins.to_json(),
+        }
+        for column in reference
+    ]
+    (folder / FILE_NAME).write_text(json.dumps(content, indent=1), encoding="utf-8")
+
+
+def read_reference(folder: Path) -> list[Watched]:
+    """Reads what `write_reference` wrote; raises ModelError when it is not there."""
+    try:
+        content = json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"{folder / FILE_NAME} cannot be read: {error}.", "Train again."
+        ) from error
+    return [
+        Watched(
+            entry["source"],
+            entry["kind"],
+            FrozenBins.from_json(entry["bins"]),
+            entry["is_important"],
+        )
+        for entry in content
+    ]
+
+
+def measure_version(
+    model: Model[Any], version: Version, registry: Registry, data: Data, scores: pl.DataFrame
+) -> Measurement:
+    """Holds the latest rows, and the scores as they were written, against a version's training.
+
+    Scores and what came true are those of the champion: of another version only features and
+    labels are measured. Raises ModelError when its artefacts cannot be read.
+    """
+    folder = registry.artefacts(model.name, version.number)
+    watched = model.watched(data)
+    last: date | None = watched[DAY].max()  # type: ignore[assignment]
+    if last is None:
+        return Measurement.empty()
+    known = {"model": model.name, "version": version.number, "as_of_date": last}
+    scored = scores.with_columns(pl.col(model.dated_by).alias(DAY))
+    drift = []
+    for column in read_reference(folder):
+        if column.kind == SCORE and not version.is_champion:
+            continue
+        rows = scored if column.kind == SCORE else watched
+        rows = rows.filter(pl.col("source_system") == column.source)
+        drift += [known | row for row in _windows(column, rows, model.watch_days)]
+    performance = _performance(model, version, folder, data) if version.is_champion else []
+    return Measurement(
+        pl.DataFrame(drift, schema=DRIFT),
+        pl.DataFrame([known | row for row in performance], schema=PERFORMANCE),
+    )
+
+
+def write_measurement(models: Path, model: str, found: Measurement) -> None:
+    """Keeps a measurement; an earlier one of the same business date is replaced."""
+    for folder, rows, schema in (
+        (DRIFT_FOLDER, found.drift, DRIFT),
+        (PERFORMANCE_FOLDER, found.performance, PERFORMANCE),
+    ):
+        if rows.height:
+            name = f"{rows['as_of_date'][0]:%Y%m%d}-{model}"
+            write_rows(models / folder, name, rows, schema)
+
+
+def latest_measurement(models: Path, model: str, version: int) -> Measurement:
+    """The measurement of the latest business date, without rows where it is of another version."""
+    frames = []
+    for folder, schema in ((DRIFT_FOLDER, DRIFT), (PERFORMANCE_FOLDER, PERFORMANCE)):
+        files = sorted((models / folder).glob(f"*-{model}.parquet"))
+        rows = pl.read_parquet(files[-1]) if files else pl.DataFrame(schema=schema)
+        frames.append(rows.filter(pl.col("version") == version))
+    return Measurement(*frames)
+
+
+def _features(model: Model[Any], rows: pl.DataFrame) -> list[str]:
+    return [name for name in rows.columns if name not in ("source_system", DAY, model.label)]
+
+
+def _windows(column: Watched, rows: pl.DataFrame, days: int) -> Iterator[dict[str, Any]]:
+    """The drift in each window that has rows, back from the last day that has any."""
+    name = column.bins.column
+    if column.kind == LABEL:
+        rows = rows.drop_nulls(name)
+    last: date | None = rows[DAY].max()  # type: ignore[assignment]
+    for number in range(1, WINDOWS + 1 if last else 1):
+        end = last + timedelta(days=1 - days * (number - 1))  # type: ignore[operator]
+        start = end - timedelta(days=days)
+        values = rows.filter((pl.col(DAY) >= start) & (pl.col(DAY) < end))[name]
+        if values.is_empty():
+            continue
+        found = measure(column.bins, values)
+        yield {
+            "source_system": column.source,
+            "kind": column.kind,
+            "column_name": name,
+            "is_important": column.is_important,
+            "window_number": number,
+            "window_start_date": start,
+            "window_end_date": end,
+            "reference_rows": column.bins.rows,
+            "rows": found.rows,
+            "psi": found.psi,
+            "warn_at": found.warn_at,
+            "alarm_at": found.alarm_at,
+            "state": found.state,
+        }
+
+
+def _performance(
+    model: Model[Any], version: Version, folder: Path, data: Data
+) -> Iterator[dict[str, Any]]:
+    """The metrics of the champion and of the baseline on the latest rows that have matured."""
+    try:
+        judged = model.slice(data)
+    except TooLittleDataError:
+        return
+    champion = model.judge(model.load(folder), data, judged)
+    baseline = model.judge(model.baseline(), data, judged)
+    check, ratio = against_baseline(champion, baseline, model.rules, model.seed)
+    values = {LOSS_TO_BASELINE: ratio} | dict(champion.metrics)
+    for metric, value in values.items():
+        has_fallen = metric == LOSS_TO_BASELINE and not check.passed
+        yield {
+            "judged_from_date": min(judged.judged_from.values()),
+            "judged_before_date": max(judged.judged_before.values()),
+            "metric": metric,
+            "value": value,
+            "baseline_value": 1.0 if metric == LOSS_TO_BASELINE else baseline.metrics.get(metric),
+            "value_at_training": version.metrics.get(metric),
+            "state": ALARMED if has_fallen else STEADY,
+        }
+
+
+def _drift_reasons(drift: pl.DataFrame) -> Iterator[str]:
+    key = ["source_system", "kind", "column_name", "is_important"]
+    drifted = (
+        drift.group_by(key, maintain_order=True)
+        .agg((pl.col("state") == ALARMED).sum().alias("alarms"))
+        .with_columns((pl.col("alarms") >= DRIFTED_WINDOWS).alias("has_drifted"))
+        .filter("is_important")
+    )
+    for (source, kind), rows in drifted.group_by("source_system", "kind", maintain_order=True):
+        names = rows.filter("has_drifted")["column_name"].to_list()
+        needed = min(DRIFTED_FEATURES, rows.height) if kind == FEATURE else 1
+        if len(names) >= needed:
+            yield f"{kind}s of {source} drifted: {', '.join(names)}"
+
+
+def _falls(performance: pl.DataFrame) -> Iterator[str]:
+    for metric, value in (
+        performance.filter(pl.col("state") == ALARMED).select("metric", "value").iter_rows()
+    ):
+        yield f"{metric} is {value:.3f} on what matured since"

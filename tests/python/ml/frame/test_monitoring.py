@@ -1,0 +1,179 @@
+"""What is watched of a version: that a change is found, and that none is not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from toy import FIRST, TABLE, Toy, write_warehouse
+
+from ml.errors import ModelError
+from ml.frame.drift import ALARMED
+from ml.frame.model import Data
+from ml.frame.monitoring import (
+    FILE_NAME,
+    LOSS_TO_BASELINE,
+    Measurement,
+    latest_measurement,
+    measure_version,
+    write_measurement,
+)
+from ml.frame.registry import Registry
+from ml.frame.training import train
+
+LATER = 84  # three windows of 28 days
+COLUMNS = ("source_system", "day", "kind", "amount")
+
+
+class Guided(Toy):
+    """Learns from a second feature too, which has no part in its prediction."""
+
+    def watched(self, data: Data) -> pl.DataFrame:
+        return (
+            super()
+            .watched(data)
+            .with_columns(size=pl.col("kind").replace_strict({"a": 1, "b": 2}, default=9))
+        )
+
+    def important(self, fitted: dict[str, float]) -> tuple[str, ...]:
+        return ("kind", "size")
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Registry:
+    return Registry(tmp_path / "models")
+
+
+def trained(registry: Registry, file: Path, model: Toy) -> None:
+    write_warehouse(file)
+    found = train(model, file, registry, code_version="1", leaks=(), trials=1)
+    assert found.is_promoted
+
+
+def rows(kinds: Sequence[Sequence[str]], amounts: dict[str, float], days: int = LATER) -> Data:
+    """Rows of so many days after training: the kinds of each day of each window, oldest first."""
+    start = FIRST + timedelta(days=60)
+    listed = [
+        ("shop", start + timedelta(days=day), kind, amounts[kind] + 0.5 * (day % 2))
+        for day in range(days)
+        for kind in kinds[day * len(kinds) // days]
+    ]
+    frame = pl.DataFrame(listed, schema=COLUMNS, orient="row")
+    return Data({TABLE: frame}, "", frame["day"][0])
+
+
+def measured(registry: Registry, model: Toy, data: Data) -> Measurement:
+    version = registry.version(model.name, 1)
+    fitted = model.load(registry.folder(model.name, 1))
+    return measure_version(model, version, registry, data, model.score(fitted, data))
+
+
+def test_what_goes_on_as_before_is_no_reason(registry: Registry, tmp_path: Path) -> None:
+    trained(registry, tmp_path / "w.duckdb", Toy())
+    found = measured(registry, Toy(), rows(["ab"], {"a": 10, "b": 20}))
+    assert found.reason_to_retrain is None
+    assert found.drift.select("kind", "column_name", "window_number").rows() == [
+        (kind, name, number)
+        for kind, name in (("feature", "kind"), ("label", "amount"), ("score", "predicted"))
+        for number in (1, 2, 3)
+    ]
+    latest, before = found.drift.row(0, named=True), found.drift.row(1, named=True)
+    last = FIRST + timedelta(days=60 + LATER - 1)
+    assert latest["as_of_date"] == last
+    assert latest["window_end_date"] == last + timedelta(days=1)
+    assert latest["window_start_date"] == last - timedelta(days=27) == before["window_end_date"]
+    assert (latest["reference_rows"], latest["rows"]) == (100, 56)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "drifts"),
+    [(["ab", "ab", "c"], False), (["ab", "c", "c"], True), (["c", "ab", "c"], True)],
+)
+def test_a_feature_has_drifted_when_two_of_three_windows_say_so(
+    kinds: list[str], drifts: bool, registry: Registry, tmp_path: Path
+) -> None:
+    trained(registry, tmp_path / "w.duckdb", Toy())
+    found = measured(registry, Toy(), rows(kinds, {"a": 10, "b": 20, "c": 10}))
+    reason = found.reason_to_retrain or ""
+    assert ("features of shop drifted: kind" in reason) == drifts
+    assert ("scores of shop drifted: predicted" in reason) == drifts
+    assert found.drift.filter(pl.col("state") == ALARMED).height
+
+
+def test_one_of_two_important_features_is_not_enough(registry: Registry, tmp_path: Path) -> None:
+    trained(registry, tmp_path / "w.duckdb", Guided())
+    data = rows(["ab"], {"a": 10, "b": 20})
+
+    class Steady(Guided):
+        def watched(self, data: Data) -> pl.DataFrame:
+            return (
+                super().watched(data).with_columns(size=pl.Series(np.full(data[TABLE].height, 7)))
+            )
+
+    found = measured(registry, Steady(), data)
+    assert found.drift.filter(pl.col("state") == ALARMED)["column_name"].unique().to_list() == [
+        "size"
+    ]
+    assert found.reason_to_retrain is None
+    both = measured(registry, Guided(), rows(["c"], {"c": 10}))
+    assert "features of shop drifted: kind, size" in (both.reason_to_retrain or "")
+
+
+def test_a_label_that_moves_is_seen_but_only_a_fall_is_a_reason(
+    registry: Registry, tmp_path: Path
+) -> None:
+    trained(registry, tmp_path / "w.duckdb", Toy())
+    found = measured(registry, Toy(), rows(["ab"], {"a": 11.9, "b": 21.9}))
+    labels = found.drift.filter(pl.col("kind") == "label")
+    assert labels["state"].to_list() == [ALARMED] * 3
+    assert found.reason_to_retrain is None
+    fallen = measured(registry, Toy(), rows(["ab"], {"a": 2.0, "b": 3.0}))
+    assert (fallen.reason_to_retrain or "").startswith(f"{LOSS_TO_BASELINE} is ")
+    (ratio,) = fallen.performance.filter(pl.col("metric") == LOSS_TO_BASELINE)["value"]
+    assert ratio == pytest.approx((8.25 - 0.25 + 17.25 - 0.25) / (2.25 + 3.25), rel=0.05)
+    (share,) = fallen.performance.filter(pl.col("metric") == "share_within_1").to_dicts()
+    assert (share["value"], share["value_at_training"]) == (0.0, 1.0)
+
+
+def test_without_a_champion_scores_and_performance_are_not_measured(
+    registry: Registry, tmp_path: Path
+) -> None:
+    trained(registry, tmp_path / "w.duckdb", Toy())
+    registry.rollback("toy")
+    found = measured(registry, Toy(), rows(["c"], {"c": 10}))
+    assert found.drift["kind"].unique().sort().to_list() == ["feature", "label"]
+    assert found.performance.is_empty()
+    assert found.reason_to_retrain == "features of shop drifted: kind"
+
+
+def test_the_latest_measurement_of_a_version_is_found_again(
+    registry: Registry, tmp_path: Path
+) -> None:
+    trained(registry, tmp_path / "w.duckdb", Toy())
+    drifted = measured(registry, Toy(), rows(["c"], {"c": 10}))
+    steady = measured(registry, Toy(), rows(["ab"], {"a": 10, "b": 20}, days=28))
+    write_measurement(registry.models, "toy", drifted)
+    write_measurement(registry.models, "toy", steady)  # of an earlier date
+    found = latest_measurement(registry.models, "toy", 1)
+    assert found.drift.equals(drifted.drift)
+    assert found.performance.equals(drifted.performance)
+    assert found.reason_to_retrain == drifted.reason_to_retrain
+    assert latest_measurement(registry.models, "toy", 2).reason_to_retrain is None
+    assert len(list((registry.models / "drift").glob("*-toy.parquet"))) == 2
+    write_measurement(registry.models, "toy", drifted)
+    assert len(list((registry.models / "drift").glob("*-toy.parquet"))) == 2
+
+
+def test_nothing_to_measure_and_no_reference_are_told_apart(
+    registry: Registry, tmp_path: Path
+) -> None:
+    trained(registry, tmp_path / "w.duckdb", Toy())
+    empty = Data({TABLE: rows(["ab"], {"a": 1, "b": 1})[TABLE].clear()}, "", datetime(2025, 1, 1))
+    assert measured(registry, Toy(), empty).drift.is_empty()
+    (registry.folder("toy", 1) / FILE_NAME).unlink()
+    with pytest.raises(ModelError, match="cannot be read"):
+        measured(registry, Toy(), rows(["ab"], {"a": 10, "b": 20}))

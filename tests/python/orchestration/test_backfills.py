@@ -1,0 +1,82 @@
+"""Days of dated tables are built and predicted again, and no other day is touched."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import duckdb
+import polars as pl
+import pytest
+from dagster import AssetKey, DagsterInstance
+
+from ingest.home import HOME_VARIABLE, Home
+from ml.frame.scores import FILE_NAME, read_scores
+from orchestration.defs.backfills import GROUP
+
+FIRST, LAST = "2025-11-03", "2025-11-05"
+DAYS = [date(2025, 11, 3), date(2025, 11, 4), date(2025, 11, 5)]
+TABLES = {
+    "features.payment_features": ("payment_date", "installments"),
+    "features.product_demand_daily": ("business_date", "age_days"),
+}
+
+
+def backfill(*names: str) -> Any:
+    """One run over three partitions, as `dagster dev` launches it for a policy of single runs."""
+    from orchestration.definitions import defs
+
+    keys = [AssetKey([GROUP, *name.split(".")]) for name in names]
+    job = defs.get_repository_def().get_implicit_job_def_for_assets(keys)
+    assert job is not None
+    with DagsterInstance.ephemeral() as instance:
+        result = job.execute_in_process(
+            instance=instance,
+            asset_selection=keys,
+            tags={
+                "dagster/asset_partition_range_start": FIRST,
+                "dagster/asset_partition_range_end": LAST,
+            },
+        )
+        assert result.success
+        return {key: instance.get_materialized_partitions(key) for key in keys}
+
+
+def rows(home: Home, table: str) -> list[Any]:
+    with duckdb.connect(str(home.warehouse_file), read_only=True) as connection:
+        return connection.execute(f"select * from {table} order by all").fetchall()
+
+
+def test_days_of_features_and_scores_come_back_as_they_were(
+    demo_copy: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(HOME_VARIABLE, str(demo_copy.root))
+    before = {table: rows(demo_copy, table) for table in TABLES}
+    scored = read_scores(demo_copy.scores / "payment_anomaly")
+    with duckdb.connect(str(demo_copy.warehouse_file)) as connection:
+        for table, (day, column) in TABLES.items():
+            changed = f"{day} between date '{FIRST}' and date '{LAST}'"
+            connection.execute(f"update {table} set {column} = {column} + 1 where {changed}")
+            connection.execute(f"update {table} set {column} = 7 where {day} = '2025-10-01'")
+    of_days = pl.col("payment_date").is_in(DAYS)
+    spoilt = scored.filter(~of_days).with_columns(review_score=pl.lit(0.0))
+    spoilt.write_parquet(demo_copy.scores / "payment_anomaly" / FILE_NAME)
+
+    made = backfill(*TABLES, "scores.payment_anomaly", "scores.demand_forecast")
+
+    assert set(map(frozenset, made.values())) == {frozenset(f"{day}" for day in DAYS)}
+    for table, (day, column) in TABLES.items():
+        with duckdb.connect(str(demo_copy.warehouse_file)) as connection:
+            (count,) = connection.execute(
+                f"select count(*) from {table} where {day} = '2025-10-01' and {column} = 7"
+            ).fetchall()[0]
+            assert count, f"{table}: another day was built too"
+        after, old = rows(demo_copy, table), before[table]
+        differing = {row for row in after if row not in set(old)}
+        assert len(after) == len(old) and len(differing) == count
+    found = read_scores(demo_copy.scores / "payment_anomaly")
+    assert found.filter(of_days).equals(scored.filter(of_days).sort("source_system", "payment_id"))
+    assert found.filter(~of_days)["review_score"].unique().to_list() == [0.0]
+    forecasts = read_scores(demo_copy.scores / "demand_forecast")
+    origins = forecasts["forecast_origin_date"].unique().sort().to_list()
+    assert origins == [*DAYS, date(2026, 1, 1)]
