@@ -89,3 +89,7 @@
 {% macro sorted_text(expression) -%}
     string_agg({{ expression }}, ',' order by {{ expression }})
 {%- endmacro %}
+
+{% macro quantile(expression, share) -%}
+    quantile_cont({{ expression }}, {{ share }})
+{%- endmacro %}

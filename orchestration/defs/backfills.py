@@ -101,7 +101,7 @@ def _scores(model: Model[Any], features: Sequence[str]) -> AssetsDefinition:
         description=f"Days of scores/{model.name}, predicted again by the version that serves.",
     )
     def scores(context: AssetExecutionContext) -> MaterializeResult[None]:
-        with model_step(context, "score", model):
+        with model_step(context, "score", model.name):
             report = score_model(use_home(), model, _days(context))
         for warning in report.warnings:
             context.log.warning(warning)

@@ -21,6 +21,9 @@ from dagster import (
 from ml.errors import ModelError
 from ml.frame.model import Model
 from ml.frame.training import Trained
+from ml.imputation.report import REPORT
+from ml.imputation.run import impute_attributes
+from ml.imputation.tables import TABLES
 from ml.models import MODELS
 from orchestration.defs.extracts import RETRY
 from orchestration.defs.failures import as_failures
@@ -35,22 +38,26 @@ TRAIN_JOB = "train_models"
 
 
 def model_assets() -> list[AssetsDefinition]:
-    """Of each model the asset of its versions, with the gate as a check, and that of its scores."""
-    return [asset for model in MODELS for asset in (_versions_of(model), _scores_of(model))]
+    """Of each model the asset of its versions, with the gate as a check, and that of its scores.
+
+    Beside them what is chosen anew at each run and has no versions: the imputation.
+    """
+    of_models = [asset for model in MODELS for asset in (_versions_of(model), _scores_of(model))]
+    return [*of_models, _imputation()]
 
 
 @contextmanager
-def model_step(context: AssetExecutionContext, stage: str, model: Model[Any]) -> Iterator[None]:
+def model_step(context: AssetExecutionContext, stage: str, name: str) -> Iterator[None]:
     """A stage of a model under the lock of the warehouse, with errors that people can act on."""
     home = use_home()
     reporter().stage(stage)
     with (
         as_failures(),
-        warehouse_lock(home, f"{stage} {model.name}", on_wait=context.log.info),
+        warehouse_lock(home, f"{stage} {name}", on_wait=context.log.info),
         plain_errors(home.warehouse_file),
     ):
         yield
-    reporter().step(model.name)
+    reporter().step(name)
 
 
 def _versions_of(model: Model[Any]) -> AssetsDefinition:
@@ -74,7 +81,7 @@ def _versions_of(model: Model[Any]) -> AssetsDefinition:
         pool="warehouse",
     )
     def train(context: AssetExecutionContext) -> Iterator[Any]:
-        with model_step(context, "train", model):
+        with model_step(context, "train", model.name):
             trained = _train(context, model)
         yield MaterializeResult(asset_key=key, metadata=_metadata(trained))
         yield AssetCheckResult(
@@ -124,7 +131,7 @@ def _scores_of(model: Model[Any]) -> AssetsDefinition:
         description=model.description,
     )
     def scores(context: AssetExecutionContext) -> MaterializeResult[None]:
-        with model_step(context, "score", model):
+        with model_step(context, "score", model.name):
             report = score_model(use_home(), model)
         for warning in report.warnings:
             context.log.warning(warning)
@@ -134,3 +141,38 @@ def _scores_of(model: Model[Any]) -> AssetsDefinition:
         )
 
     return scores
+
+
+def _imputation() -> AssetsDefinition:
+    imputed, tried = (AssetKey(["scores", table.name]) for table in TABLES)
+    features = sorted({name for table in TABLES for name in table.reads})
+
+    @multi_asset(
+        name="scores__attribute_imputation",
+        specs=[
+            AssetSpec(
+                key,
+                deps=[AssetKey(name.split(".")) for name in features],
+                group_name="scores",
+                kinds={"scikitlearn", "parquet"},
+                description=description,
+            )
+            for key, description in (
+                (imputed, "Missing values of analytic attributes, completed."),
+                (tried, "Methods tried on each column by hiding known cells, and the one chosen."),
+            )
+        ],
+        pool="warehouse",
+        retry_policy=RETRY,
+    )
+    def impute(context: AssetExecutionContext) -> Iterator[MaterializeResult[None]]:
+        home = use_home()
+        with model_step(context, "score", imputed.path[-1]):
+            report = impute_attributes(home.warehouse_file, home.scores)
+        yield MaterializeResult(
+            asset_key=imputed, metadata={"dagster/row_count": report.rows, **report.methods}
+        )
+        page = home.scores / tried.path[-1] / REPORT
+        yield MaterializeResult(asset_key=tried, metadata={"report": MetadataValue.path(str(page))})
+
+    return impute

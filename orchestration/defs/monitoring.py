@@ -64,7 +64,7 @@ def monitoring_assets() -> AssetsDefinition:
     def watch(context: AssetExecutionContext) -> Iterator[Any]:
         found = {}
         for model in MODELS:
-            with model_step(context, "watch", model):
+            with model_step(context, "watch", model.name):
                 found[model.name] = _watch(context, model)
         drift = pl.concat([one.drift for one in found.values()])
         performance = pl.concat([one.performance for one in found.values()])

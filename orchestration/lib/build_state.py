@@ -12,6 +12,7 @@ import duckdb
 
 from ingest.home import Home
 from ml.frame.scores import score_times
+from ml.imputation.tables import TABLES
 from ml.models import MODELS
 from orchestration.lib.duckdb_errors import plain_errors
 
@@ -113,13 +114,10 @@ def latest_loads(home: Home) -> list[Load]:
 
 
 def read_scores(home: Home) -> dict[str, Score]:
-    """What is known of the predictions in the scores zone, by name of their model."""
-    return {
-        model.name: Score(
-            *score_times(home.scores / model.name), tuple(table.name for table in model.reads)
-        )
-        for model in MODELS
-    }
+    """What is known of the predictions in the scores zone, by name of their folder."""
+    reads = {model.name: tuple(table.name for table in model.reads) for model in MODELS}
+    reads |= {table.name: table.reads for table in TABLES}
+    return {name: Score(*score_times(home.scores / name), tables) for name, tables in reads.items()}
 
 
 def reasons_not_to_publish(

@@ -7,6 +7,7 @@ from ingest.home import Home
 from ingest.landing import write_stubs
 from ml.frame import audit, monitoring, records
 from ml.frame.scores import write_stub
+from ml.imputation.tables import TABLES
 from ml.models import MODELS
 from orchestration.lib import run_files
 
@@ -16,6 +17,8 @@ def write_empty_inputs(home: Home) -> None:
     write_stubs(home, load_contracts())
     for model in MODELS:
         write_stub(home.scores / model.name, model.scores, model.key)
+    for table in TABLES:
+        write_stub(home.scores / table.name, table.columns, table.key)
     for folder, schema in (
         (audit.FOLDER, audit.SCHEMA),
         (monitoring.DRIFT_FOLDER, monitoring.DRIFT),

@@ -33,7 +33,8 @@ MAY_READ = {
 }
 # All others: staging, base.
 MAY_READ_SOURCES = {
-    "scores": {"insights", "intermediate"},  # reorder points rest on the forecast
+    # Reorder points rest on the forecast, ops tells how values were imputed.
+    "scores": {"insights", "intermediate", "ops"},
     "bookkeeping": {"ops"},
     "runs": {"ops"},
     "models": {"ops"},

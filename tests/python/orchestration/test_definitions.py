@@ -74,6 +74,7 @@ def test_every_step_that_touches_the_warehouse_waits_in_one_pool(
             "land",
             "warehouse",
             *(f"{step}_{model.name}" for step in ("train", "scores_") for model in MODELS),
+            "scores__attribute_imputation",
             "watch",
             "insights",
             "published__storehouse",

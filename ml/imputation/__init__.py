@@ -1,0 +1,1 @@
+"""Missing values of analytic attributes, completed by the method that masking chose."""
