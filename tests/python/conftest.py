@@ -47,7 +47,7 @@ def run_storehouse(home: Home, *args: str, **environment: str) -> subprocess.Com
         env=kept | {HOME_VARIABLE: str(home.root), "COLUMNS": "100"} | environment,
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=1800,
     )
 
 

@@ -280,6 +280,6 @@ def test_the_hook_before_a_commit_can_read_every_model() -> None:
     """The jinja templater knows no project: its stand-ins for macros are in pyproject.toml."""
     command = [sys.executable, "-m", "sqlfluff", "lint", "--templater", "jinja", "--processes", "0"]
     done = subprocess.run(
-        [*command, "models", "tests"], cwd=PROJECT, capture_output=True, text=True, timeout=300
+        [*command, "models", "tests"], cwd=PROJECT, capture_output=True, text=True, timeout=900
     )
     assert done.returncode == 0, done.stdout[-3000:]

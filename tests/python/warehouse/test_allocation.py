@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.python.portable_sql import project_renderer
@@ -29,6 +29,7 @@ def query(manifest: Mapping[str, Any]) -> str:
     )
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(cents, weights), min_size=1, max_size=4))
 def test_parts_add_up_and_follow_their_weights(
     query: str, wholes: list[tuple[int, list[int]]]
