@@ -29,6 +29,8 @@ MATURE_DAYS = 45
 JUDGED_DAYS = 56
 LEAST_CHARGEBACKS = 30
 BUDGET = 0.01
+EXPLAINED_SHARE = 0.05
+"""Of a source's payments, the share with the highest probability that reasons are told of."""
 _METRIC = "average_precision"
 
 
@@ -169,43 +171,21 @@ class PaymentAnomaly(Model[Fitted]):
 
     def score(self, fitted: Fitted, data: Data, days: Days | None = None) -> pl.DataFrame:
         """Every payment with z-score, points, probability, levels, reasons and review score."""
-        rated = self._rated(data)
-        cuts = data[LEVELS]
-        if fitted.trees is None:
-            scored = rated.with_columns(
-                pl.lit(None, dtype=pl.Float64).alias("chargeback_probability"),
-                pl.lit("").alias("learned_reasons"),
+        ranked = _ranked(fitted, self._rated(data), data[LEVELS])
+        return (
+            ranked.with_columns(_learned_reasons(fitted, ranked))
+            .with_columns(
+                pl.concat_str(
+                    [
+                        pl.when(pl.col("fired_rules") != "").then("fired_rules"),
+                        pl.when(pl.col("learned_reasons") != "").then("learned_reasons"),
+                    ],
+                    separator=",",
+                    ignore_nulls=True,
+                ).alias("reason_codes"),
             )
-        else:
-            rows = matrix(rated, fitted.trees.inputs)
-            scored = rated.with_columns(
-                pl.Series("chargeback_probability", fitted.trees.probability(rows)),
-                pl.Series("learned_reasons", fitted.trees.reasons(rows), dtype=pl.String),
-            ).with_columns(
-                pl.when("is_captured").then("chargeback_probability"),
-                pl.when("is_captured").then("learned_reasons").otherwise(pl.lit("")),
-            )
-        cut_offs = dict(cuts.select("risk_level", "minimum_probability").iter_rows())
-        by_probability = level_of("chargeback_probability", cut_offs)
-        order = {name: i for i, name in enumerate(cuts["risk_level"])}
-        rank = pl.max_horizontal(
-            pl.col("rule_level").replace_strict(order, return_dtype=pl.Int32),
-            by_probability.replace_strict(order, default=None, return_dtype=pl.Int32),
+            .select(self.scores.keys())
         )
-        return scored.with_columns(
-            rank.replace_strict(
-                {i: name for name, i in order.items()}, return_dtype=pl.String
-            ).alias("risk_level"),
-            pl.concat_str(
-                [
-                    pl.when(pl.col("fired_rules") != "").then("fired_rules"),
-                    pl.when(pl.col("learned_reasons") != "").then("learned_reasons"),
-                ],
-                separator=",",
-                ignore_nulls=True,
-            ).alias("reason_codes"),
-            pl.coalesce("chargeback_probability", _rule_score()).alias("review_score"),
-        ).select(self.scores.keys())
 
     def watched(self, data: Data) -> pl.DataFrame:
         """Captured payments; a chargeback is final when it had its 45 days."""
@@ -261,11 +241,42 @@ class PaymentAnomaly(Model[Fitted]):
         return apply_rules(add_z_scores(data[PAYMENTS]), rules, levels)
 
     def _judged(self, fitted: Fitted, data: Data, judged: Slice) -> pl.DataFrame:
-        columns = ["payment_id", "source_system", "is_captured", "is_charged_back", "amount"]
-        scores = self.score(fitted, data).join(
-            data[PAYMENTS].select(columns), on=["source_system", "payment_id"]
-        )
-        return judged.judged(scores.filter("is_captured"), "payment_date")
+        captured = self._rated(data).filter("is_captured")
+        return _ranked(fitted, judged.judged(captured, "payment_date"), data[LEVELS])
+
+
+def _ranked(fitted: Fitted, rated: pl.DataFrame, cuts: pl.DataFrame) -> pl.DataFrame:
+    """Rated payments with chargeback_probability, risk_level and review_score."""
+    probability = pl.lit(None, dtype=pl.Float64)
+    if fitted.trees is not None:
+        found = fitted.trees.probability(matrix(rated, fitted.trees.inputs))
+        probability = pl.when("is_captured").then(pl.Series(found, dtype=pl.Float64))
+    scored = rated.with_columns(probability.alias("chargeback_probability"))
+    cut_offs = dict(cuts.select("risk_level", "minimum_probability").iter_rows())
+    by_probability = level_of("chargeback_probability", cut_offs)
+    order = {name: i for i, name in enumerate(cuts["risk_level"])}
+    rank = pl.max_horizontal(
+        pl.col("rule_level").replace_strict(order, return_dtype=pl.Int32),
+        by_probability.replace_strict(order, default=None, return_dtype=pl.Int32),
+    )
+    names = {i: name for name, i in order.items()}
+    return scored.with_columns(
+        rank.replace_strict(names, return_dtype=pl.String).alias("risk_level"),
+        pl.coalesce("chargeback_probability", _rule_score()).alias("review_score"),
+    )
+
+
+def _learned_reasons(fitted: Fitted, ranked: pl.DataFrame) -> pl.Series:
+    """What the trees say of the most probable payments; of all it would take minutes a million."""
+    reasons = pl.Series("learned_reasons", [""], dtype=pl.String).new_from_index(0, ranked.height)
+    if fitted.trees is None:
+        return reasons
+    place = pl.col("chargeback_probability").rank("min", descending=True)
+    share = (place / pl.col("chargeback_probability").count()).over("source_system")
+    is_told = (share <= EXPLAINED_SHARE).fill_null(False)
+    wanted = ranked.select(is_told.arg_true()).to_series()
+    rows = matrix(ranked[wanted], fitted.trees.inputs)
+    return reasons.scatter(wanted, pl.Series(fitted.trees.reasons(rows), dtype=pl.String))
 
 
 def _rule_score() -> pl.Expr:
