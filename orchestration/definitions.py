@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import warnings
 
-from dagster import Definitions
+from dagster import BetaWarning, Definitions
 
 from ingest.home import PROJECT_DIR
 from orchestration.defs.automation import (
@@ -31,6 +32,9 @@ from orchestration.lib.project import DBT, use_home
 def build_definitions() -> Definitions:
     """All assets, checks, jobs, schedules and sensors; needs the manifest of `dbt parse`."""
     use_home()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", BetaWarning)  # of backfill policies
+        backfills = backfill_assets()
     return Definitions(
         assets=[
             landing_assets(),
@@ -38,7 +42,7 @@ def build_definitions() -> Definitions:
             *model_assets(),
             monitoring_assets(),
             publish_asset(),
-            *backfill_assets(),
+            *backfills,
         ],
         jobs=[run_job, train_job, drift_job],
         schedules=[nightly, weekly_training, daily_drift],
