@@ -46,6 +46,13 @@ docs: setup  ## one offline page of every model and column: target/static_index.
 bench-%: setup  ## measure: make bench-simulator
 	@python -m bench.$*
 
+$(VENV)/.bench: $(VENV)/.installed
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --no-build-isolation --editable '.[bench]'
+	@touch $@
+
+bench-ml: setup $(VENV)/.bench  ## measure the models, next to other libraries
+	@python -m bench.ml
+
 lock: $(VENV)/.installed  ## resolve requirements.lock anew from pyproject.toml
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 --extra dev \
 		--custom-compile-command 'make lock' --output-file requirements.lock pyproject.toml
@@ -53,4 +60,4 @@ lock: $(VENV)/.installed  ## resolve requirements.lock anew from pyproject.toml
 clean:  ## remove build products; data/ stays
 	rm -rf target logs dbt_packages package-lock.yml .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup run test lint dev docs lock clean
+.PHONY: help setup run test lint dev docs bench-ml lock clean

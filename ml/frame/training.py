@@ -10,6 +10,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from ml.frame.card import Card, write_card
 from ml.frame.gate import Candidate, decide
 from ml.frame.model import Model, TooLittleDataError
@@ -71,7 +73,7 @@ def train(
         write_reference(folder, freeze_reference(model, fitted, data, judged, scores))
         candidate = Candidate(
             judgement=judgement,
-            contract=model.contract,
+            contract=_contract_of(model, scores),
             leaks=[name for name in leaks if name.partition(" ")[0] in model.features],
             score_seconds=seconds["score"],
             size_bytes=sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()),
@@ -152,6 +154,18 @@ def training_due(
     if age < 0:
         return "the latest version knows later days than there are"
     return drift if age >= model.cool_down_days else None
+
+
+def _contract_of(model: Model[Any], scores: pl.DataFrame) -> dict[str, str]:
+    """The contract as the scores of a candidate keep it: columns that are there, of their types."""
+    found = {name: kind for name, kind in model.contract.items() if name.startswith("in ")}
+    for name, kind in model.scores.items():
+        if name in scores.columns:
+            is_of_kind = (
+                scores[name].cast(kind, strict=False).null_count() == scores[name].null_count()
+            )
+            found[f"out {name}"] = str(kind if is_of_kind else scores.schema[name])
+    return found
 
 
 def _days(days: Mapping[str, date]) -> dict[str, str]:

@@ -41,7 +41,7 @@ def judge_ranking(payments: pl.DataFrame, budget: float) -> Judgement:
     metrics["base_rate"] = bad.height / max(1, payments.height)
     metrics["alert_rate"] = _mean(payments, pl.col("risk_level").is_in(ALERTS))
     for share in BUDGETS:
-        name = f"{share:.1%}"
+        name = f"{100 * share:g}_percent"
         reviewed = payments.filter(at_budget(share))
         metrics[f"precision_at_{name}"] = _mean(reviewed, is_bad)
         if bad.height:

@@ -13,7 +13,7 @@ Floats = npt.NDArray[np.float64]
 RAISE, HOLD, LOWER, SKIP = "raise", "hold", "lower", "skip"
 GRID_STEP = 0.01
 LEAST_CHANGE = 0.02
-_QUANTILE = 0.84  # of the normal distribution, 80 %
+_QUANTILE = 0.52  # of the normal distribution, 70 %
 
 
 @dataclass(frozen=True)
@@ -41,30 +41,28 @@ def propose(products: pl.DataFrame, guardrails: Guardrails) -> pl.DataFrame:
     cost = products["cost_amount"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
     mean = products["elasticity"].to_numpy()
     deviation = products["elasticity_deviation"].to_numpy()
-    change = best_change(price, cost, mean, guardrails)
+    optimum = best_change(price, cost, mean, guardrails)
+    change = best_change(price, cost, mean, guardrails, _QUANTILE * deviation)
     days = pl.col("in_stock_days_before")
     daily = pl.when(days > 0).then(pl.col("units_before") / days).fill_null(0)
     sold = products.select(daily).to_series().to_numpy()
     gain = gain_per_unit(price, cost, mean, change)
-    lower = np.minimum(
-        gain_per_unit(price, cost, mean - _QUANTILE * deviation, change),
-        gain_per_unit(price, cost, mean + _QUANTILE * deviation, change),
-    )
+    lower = lower_gain_per_unit(price, cost, mean, _QUANTILE * deviation, change)
     proposed = products.with_columns(
+        pl.Series("_optimum", optimum),
         pl.Series("_change", change),
         pl.Series("expected_daily_margin", sold * (price - cost)).fill_nan(None),
         pl.Series("expected_daily_gain", sold * gain).fill_nan(None),
         pl.Series("lower_daily_gain", sold * lower).fill_nan(None),
-        pl.Series("_lower", lower),
     )
     reason = (
         pl.when(pl.col("cost_amount").is_null())
         .then(pl.lit("no_cost"))
         .when(pl.col("days_since_change") < guardrails.min_days)
         .then(pl.lit("changed_recently"))
-        .when(pl.col("_change").abs() <= LEAST_CHANGE)
+        .when(pl.col("_optimum").abs() <= LEAST_CHANGE)
         .then(pl.lit("near_the_optimum"))
-        .when(pl.col("_lower") <= 0)
+        .when(pl.col("_change").abs() <= LEAST_CHANGE)
         .then(pl.lit("gain_not_certain"))
     )
     result = proposed.with_columns(reason.alias("reason"))
@@ -80,7 +78,7 @@ def propose(products: pl.DataFrame, guardrails: Guardrails) -> pl.DataFrame:
         .alias("action"),
         pl.when(moves).then("_change").otherwise(0.0).alias("change_share"),
     )
-    return _priced(result).drop("_change", "_lower")
+    return _priced(result).drop("_change", "_optimum")
 
 
 def held(proposed: pl.DataFrame, condition: pl.Expr, reason: str) -> pl.DataFrame:
@@ -110,22 +108,42 @@ def _priced(decided: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def best_change(price: Floats, cost: Floats, elasticity: Floats, guardrails: Guardrails) -> Floats:
+def best_change(
+    price: Floats,
+    cost: Floats,
+    elasticity: Floats,
+    guardrails: Guardrails,
+    deviation: Floats | None = None,
+) -> Floats:
     """The change on the grid with the highest margin, by product; 0 where none is allowed.
 
-    A product that is sold under its floor may only be raised, as far as the bounds let it.
+    A product that is sold under its floor may only be raised, as far as the bounds let it. With a
+    `deviation` of the elasticity only changes are looked at that gain at either end of it: where
+    the optimum is not certain to, a smaller step towards it often is.
     """
     most = guardrails.max_change_share
     steps = round(most / GRID_STEP)
     grid: Floats = np.arange(-steps, steps + 1, dtype=np.float64) * GRID_STEP
-    prices = price[:, None] * (1 + grid)
-    floor = cost * (1 + guardrails.min_margin_share)
-    allowed = prices >= np.minimum(floor, price * (1 + most))[:, None] - 1e-9
-    margin = gain_per_unit(price[:, None], cost[:, None], elasticity[:, None], grid[None, :])
+    own, paid, response = price[:, None], cost[:, None], elasticity[:, None]
+    floor = paid * (1 + guardrails.min_margin_share)
+    allowed = own * (1 + grid) >= np.minimum(floor, own * (1 + most)) - 1e-9
+    if deviation is not None:
+        allowed &= lower_gain_per_unit(own, paid, response, deviation[:, None], grid) > 0
+    margin = gain_per_unit(own, paid, response, grid[None, :])
     margin = np.where(allowed & np.isfinite(margin), margin, -np.inf)
-    margin[:, steps] = np.maximum(margin[:, steps], -1e300)
+    margin[:, steps] = np.maximum(margin[:, steps], 0.0 if deviation is not None else -1e300)
     found: Floats = grid[margin.argmax(axis=1)]
     return np.where(np.isfinite(cost), found, 0.0)
+
+
+def lower_gain_per_unit(
+    price: Floats, cost: Floats, elasticity: Floats, deviation: Floats, change: Floats
+) -> Floats:
+    """The gain at the worse end of elasticity +- deviation."""
+    return np.minimum(
+        gain_per_unit(price, cost, elasticity - deviation, change),
+        gain_per_unit(price, cost, elasticity + deviation, change),
+    )
 
 
 def gain_per_unit(price: Floats, cost: Floats, elasticity: Floats, change: Floats) -> Floats:

@@ -13,8 +13,12 @@ from payments import frame
 
 from ingest.home import Home
 from ml.frame.model import Data, Slice, TooLittleDataError
+from ml.frame.monitoring import measure_version
 from ml.frame.reading import read_data
+from ml.frame.registry import Registry
 from ml.frame.scores import read_scores
+from ml.frame.scoring import score
+from ml.frame.training import train
 from ml.frame.trees import DEFAULTS
 from ml.payment_anomaly.classifier import COUNTS, LEARNED
 from ml.payment_anomaly.judging import at_budget, judge_ranking
@@ -91,7 +95,7 @@ def test_the_classifier_finds_what_the_rules_cannot(
     learned = MODEL.judge(fitted, planted, judged).metrics
     ruled = MODEL.judge(MODEL.baseline(), planted, judged).metrics
     assert learned["average_precision"] > 2 * ruled["average_precision"]
-    assert learned["precision_at_1.0%"] > 0.4 > ruled["precision_at_1.0%"]
+    assert learned["precision_at_1_percent"] > 0.4 > ruled["precision_at_1_percent"]
     scores = MODEL.score(fitted, planted)
     MODEL.save(fitted, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"booster.txt", "calibration.json"}
@@ -147,10 +151,10 @@ def ranked(scores: list[float], bad: list[int], amounts: list[float]) -> pl.Data
 def test_metrics_at_a_budget_are_those_counted_by_hand() -> None:
     scores = [1 - i / 400 for i in range(400)]
     found = judge_ranking(ranked(scores, [0, 3, 390, 399], [100.0] * 399 + [700.0]), 0.01)
-    assert found.metrics["precision_at_0.5%"] == 1 / 2  # of 2
-    assert found.metrics["recall_at_0.5%"] == 1 / 4
-    assert found.metrics["precision_at_1.0%"] == 2 / 4
-    assert found.metrics["value_recall_at_1.0%"] == 200 / 1000
+    assert found.metrics["precision_at_0.5_percent"] == 1 / 2  # of 2
+    assert found.metrics["recall_at_0.5_percent"] == 1 / 4
+    assert found.metrics["precision_at_1_percent"] == 2 / 4
+    assert found.metrics["value_recall_at_1_percent"] == 200 / 1000
     assert found.metrics["alert_rate"] == 200 / 400
     assert found.losses["loss"].sum() == 2
 
@@ -187,3 +191,25 @@ def test_every_column_that_is_learned_from_is_declared() -> None:
     declared = next(table for table in MODEL.reads if table.name == PAYMENTS)
     assert set(LEARNED) == set(declared.features) <= set(declared.columns)
     assert "is_charged_back" not in declared.features
+
+
+def test_a_version_is_registered_serves_and_is_watched(planted: Data, tmp_path: Path) -> None:
+    file = tmp_path / "warehouse.duckdb"
+    with duckdb.connect(str(file)) as connection:
+        for name, rows in planted.frames.items():
+            connection.execute(f"create schema if not exists {name.partition('.')[0]}")
+            connection.register("given", rows)
+            connection.execute(f"create table {name} as select * from given")
+    registry = Registry(tmp_path / "models")
+    trained = train(MODEL, file, registry, code_version="1", leaks=(), trials=1)
+    assert (trained.version, trained.is_promoted) == (1, True), trained.reason
+    report = score(MODEL, file, registry, tmp_path / "scores")
+    assert report.served == "lightgbm v1"
+    scores = read_scores(tmp_path / "scores")
+    told = scores.filter(pl.col("reason_codes").str.contains("device_other_accounts"))
+    assert 0.01 < told.height / scores.height < 0.15  # only of the most probable
+    found = measure_version(
+        MODEL, registry.version(MODEL.name, 1), registry, read_data(file, MODEL.reads), scores
+    )
+    assert found.reason_to_retrain is None
+    assert found.performance.filter(metric="precision_at_0.5_percent")["value"][0] > 0.2

@@ -86,6 +86,19 @@ def test_a_leaking_candidate_is_refused(registry: Registry, warehouse: Path) -> 
     assert not unseen.is_promoted
 
 
+def test_a_candidate_whose_scores_break_the_contract_is_refused(
+    registry: Registry, warehouse: Path
+) -> None:
+    class Worded(Toy):
+        scores: ClassVar[dict[str, Any]] = {**Toy.scores, "kind": pl.Int32}
+
+    for model, column in ((Reshaped(), "more"), (Worded(), "kind")):
+        trained = train_toy(registry, warehouse, model)
+        assert not trained.is_promoted
+        assert trained.reason == f"contract: differs in out {column}"
+        assert record(registry, trained.version)["passed"] is False
+
+
 def test_a_champion_of_another_contract_does_not_serve(registry: Registry, warehouse: Path) -> None:
     train_toy(registry, warehouse)
     champion, warning = serving(Reshaped(), registry)

@@ -11,7 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml.pricing.judging import best_threshold, judge_episodes
-from ml.pricing.policy import Guardrails, best_change, gain_per_unit, held, propose
+from ml.pricing.policy import (
+    Guardrails,
+    best_change,
+    gain_per_unit,
+    held,
+    lower_gain_per_unit,
+    propose,
+)
 
 WIDE = Guardrails(min_margin_share=0.1, max_change_share=0.5, min_days=28)
 TIGHT = Guardrails(min_margin_share=0.1, max_change_share=0.15, min_days=28)
@@ -58,7 +65,7 @@ def test_a_price_below_the_optimum_is_raised_and_one_above_lowered() -> None:
         ({"cost_amount": None}, "skip", "no_cost"),
         ({"days_since_change": 27}, "hold", "changed_recently"),
         ({"elasticity": -2.5}, "hold", "near_the_optimum"),
-        ({"elasticity_deviation": 0.6}, "hold", "gain_not_certain"),
+        ({"elasticity_deviation": 1.2}, "hold", "gain_not_certain"),
         ({"days_since_change": None}, "raise", "margin_is_higher"),
         ({"price": 6.0, "elasticity": -5.0}, "raise", "margin_is_higher"),  # under its floor
     ],
@@ -146,3 +153,14 @@ def test_the_report_is_counted_by_hand() -> None:
     assert {name: found.metrics[name] for name in expected} == pytest.approx(expected)
     assert found.losses["loss"][0] == pytest.approx(-np.log(0.9))
     assert found.losses["loss"][7] == pytest.approx(-np.log(0.1))
+
+
+def test_a_smaller_step_is_taken_where_the_optimum_is_not_certain_to_gain() -> None:
+    price, cost, elasticity = (np.array([value]) for value in (10.0, 6.0, -1.6))
+    limits = Guardrails(min_margin_share=0.05, max_change_share=0.3, min_days=28)
+    optimum = best_change(price, cost, elasticity, limits)
+    certain = best_change(price, cost, elasticity, limits, np.array([0.7]))
+    assert 0 < certain[0] < optimum[0] == pytest.approx(0.3)
+    assert lower_gain_per_unit(price, cost, elasticity, np.array([0.7]), certain)[0] > 0
+    assert lower_gain_per_unit(price, cost, elasticity, np.array([0.7]), certain + 0.01)[0] <= 0
+    assert best_change(price, cost, elasticity, limits, np.array([2.0]))[0] == 0
