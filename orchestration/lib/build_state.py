@@ -136,13 +136,15 @@ def reasons_not_to_publish(
     if not any(key in state.results for key in built):
         return ["Nothing was built yet."]
     reasons = list(_unfinished_reasons(manifest, state, built))
+    failed, waiting = _test_reasons(manifest, state, needed)
+    reasons += failed  # first, for what is built on a failed test is old too
     reasons += [
         reason
         for unique_id in sorted(built)
         for reason in _model_reasons(manifest, state, unique_id, built)
     ]
     reasons.extend(_score_reasons(manifest, state, needed))
-    reasons.extend(_test_reasons(manifest, state, needed))
+    reasons += waiting
     return reasons
 
 
@@ -226,8 +228,10 @@ def _score_reasons(
 
 def _test_reasons(
     manifest: Mapping[str, Any], state: BuildState, needed: set[str]
-) -> Iterator[str]:
+) -> tuple[list[str], list[str]]:
+    """The tests that failed, and those that have not run since what they test changed."""
     nodes = manifest["nodes"]
+    failed, waiting = [], []
     for unique_id in sorted(nodes):
         node = nodes[unique_id]
         if node["resource_type"] != "test":
@@ -239,15 +243,16 @@ def _test_reasons(
             continue
         result = state.results.get(unique_id)
         if result is None or result.started_at is None:  # left out, or skipped
-            yield f"Test {node['name']} has not run."
+            waiting.append(f"Test {node['name']} has not run.")
         elif result.status not in _PASSED:
             found = f": {result.message.strip()}" if result.message else ""
-            yield f"Test {node['name']} is in state {result.status}{found}."
+            failed.append(f"Test {node['name']} is in state {result.status}{found}.")
         else:
             for parent in tested:
                 changed, label = _tested_changed(manifest, state, parent)
                 if changed and changed > result.started_at:
-                    yield f"Test {node['name']} has not run since {label}."
+                    waiting.append(f"Test {node['name']} has not run since {label}.")
+    return failed, waiting
 
 
 def _tested_changed(
