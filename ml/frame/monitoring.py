@@ -11,12 +11,14 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from ml.errors import ModelError
+from ml.frame.days import Days
 from ml.frame.drift import ALARMED, STEADY, FrozenBins, freeze, measure
 from ml.frame.gate import against_baseline
 from ml.frame.model import DAY, Data, Model, Slice, TooLittleDataError
@@ -163,12 +165,15 @@ def measure_version(
     known = {"model": model.name, "version": version.number, "as_of_date": last}
     scored = scores.with_columns(pl.col(model.dated_by).alias(DAY))
     drift = []
-    for column in read_reference(folder):
-        if column.kind == SCORE and not version.is_champion:
+    for (source, kind), columns in groupby(read_reference(folder), lambda c: (c.source, c.kind)):
+        if kind == SCORE and not version.is_champion:
             continue
-        rows = scored if column.kind == SCORE else watched
-        rows = rows.filter(pl.col("source_system") == column.source)
-        drift += [known | row for row in _windows(column, rows, model.watch_days)]
+        rows = scored if kind == SCORE else watched
+        rows = rows.filter(pl.col("source_system") == source)
+        if kind == LABEL:
+            rows = rows.drop_nulls(model.label)
+        windows = list(_windows(rows, model.watch_days))
+        drift += [known | row for column in columns for row in _drifts(column, windows)]
     performance = _performance(model, version, folder, data) if version.is_champion else []
     return Measurement(
         pl.DataFrame(drift, schema=DRIFT),
@@ -201,27 +206,32 @@ def _features(model: Model[Any], rows: pl.DataFrame) -> list[str]:
     return [name for name in rows.columns if name not in ("source_system", DAY, model.label)]
 
 
-def _windows(column: Watched, rows: pl.DataFrame, days: int) -> Iterator[dict[str, Any]]:
-    """The drift in each window that has rows, back from the last day that has any."""
-    name = column.bins.column
-    if column.kind == LABEL:
-        rows = rows.drop_nulls(name)
+def _windows(rows: pl.DataFrame, days: int) -> Iterator[tuple[int, Days, pl.DataFrame]]:
+    """The rows of each window that has any, with its number, back from their last day."""
     last: date | None = rows[DAY].max()  # type: ignore[assignment]
     for number in range(1, WINDOWS + 1 if last else 1):
         end = last + timedelta(days=1 - days * (number - 1))  # type: ignore[operator]
-        start = end - timedelta(days=days)
-        values = rows.filter((pl.col(DAY) >= start) & (pl.col(DAY) < end))[name]
-        if values.is_empty():
-            continue
-        found = measure(column.bins, values)
+        window = Days(end - timedelta(days=days), end)
+        part = rows.filter(window.holds(DAY))
+        if part.height:
+            yield number, window, part
+
+
+def _drifts(
+    column: Watched, windows: Sequence[tuple[int, Days, pl.DataFrame]]
+) -> Iterator[dict[str, Any]]:
+    """The drift of a column in each window."""
+    name = column.bins.column
+    for number, window, rows in windows:
+        found = measure(column.bins, rows[name])
         yield {
             "source_system": column.source,
             "kind": column.kind,
             "column_name": name,
             "is_important": column.is_important,
             "window_number": number,
-            "window_start_date": start,
-            "window_end_date": end,
+            "window_start_date": window.first,
+            "window_end_date": window.before,
             "reference_rows": column.bins.rows,
             "rows": found.rows,
             "psi": found.psi,

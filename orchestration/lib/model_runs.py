@@ -6,6 +6,7 @@ duckdb.Error when the working file cannot be read.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -33,8 +34,7 @@ from orchestration.lib.publish import code_version
 
 def train_model(home: Home, model: Model[Any], *, force: bool, trials: int = TRIALS) -> Trained:
     """Trains a version if one is due, or if `force` says so, and lets the gate judge it."""
-    if not home.warehouse_file.exists():
-        raise ModelError(f"There is no working file {home.warehouse_file}.", "`storehouse run`.")
+    _require_warehouse(home)
     registry = Registry(home.models)
     as_of = read_as_of(home.warehouse_file, model.as_of_sql)
     due = reason_to_train(registry, model, as_of)
@@ -64,10 +64,9 @@ def watch_model(home: Home, model: Model[Any]) -> Measurement:
     While the baseline serves, features and labels are held against the latest version there is;
     where there is none of the code's contract, nothing is measured.
     """
-    if not home.warehouse_file.exists():
-        raise ModelError(f"There is no working file {home.warehouse_file}.", "`storehouse run`.")
+    _require_warehouse(home)
     registry = Registry(home.models)
-    version = _watched_version(registry, model)
+    version = _watched_version(model, registry.versions(model.name))
     if version is None:
         return Measurement.empty()
     data = read_data(home.warehouse_file, model.reads)
@@ -78,12 +77,13 @@ def watch_model(home: Home, model: Model[Any]) -> Measurement:
 
 def reason_to_train(registry: Registry, model: Model[Any], as_of: date | None) -> str | None:
     """Why a version should be trained on data up to `as_of`; None when there is no reason."""
-    watched = _watched_version(registry, model)
+    versions = registry.versions(model.name)
+    watched = _watched_version(model, versions)
     drift = None
     if watched is not None:
         found = latest_measurement(registry.models, model.name, watched.number)
         drift = found.reason_to_retrain
-    return training_due(model, registry.versions(model.name), as_of, drift)
+    return training_due(model, versions, as_of, drift)
 
 
 def promote_version(home: Home, name: str, number: int, *, force: bool) -> None:
@@ -129,14 +129,17 @@ def versions_to_compare(
     return found[int(first or 0)], found[second]
 
 
-def _watched_version(registry: Registry, model: Model[Any]) -> Version | None:
-    """The champion, or while there is none the latest version."""
-    versions = [
-        version
-        for version in registry.versions(model.name)
-        if version.tags.get("contract") == model.contract_hash
+def _require_warehouse(home: Home) -> None:
+    if not home.warehouse_file.exists():
+        raise ModelError(f"There is no working file {home.warehouse_file}.", "`storehouse run`.")
+
+
+def _watched_version(model: Model[Any], versions: Sequence[Version]) -> Version | None:
+    """The champion, or while there is none the latest version, of the contract of the code."""
+    of_today = [
+        version for version in versions if version.tags.get("contract") == model.contract_hash
     ]
-    return max(versions, key=lambda version: (version.is_champion, version.number), default=None)
+    return max(of_today, key=lambda version: (version.is_champion, version.number), default=None)
 
 
 def _record(

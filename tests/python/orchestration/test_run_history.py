@@ -270,7 +270,8 @@ def test_the_published_file_holds_the_run_that_made_it(demo_home: Home) -> None:
     of_models = {f"train_{name}" for name in names} | {f"scores__{name}" for name in names}
     done = [step for step, _, _ in inside]
     assert done[:2] == ["land", "warehouse"] and done[-1] == "insights"
-    assert set(done[2:-1]) == of_models and len(done) == 9
+    assert set(done[2:-1]) == of_models | {"scores__attribute_imputation", "watch"}
+    assert len(done) == len(set(done))
     for name in names:
         assert done.index(f"train_{name}") < done.index(f"scores__{name}")
     assert {row[1:] for row in inside[:-1]} == {("success", "storehouse run")}

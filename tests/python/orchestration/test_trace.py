@@ -24,8 +24,14 @@ from orchestration.lib.trace.report import print_trace
 from orchestration.lib.trace.result import LandedEntity, LandedRow, Trace
 
 Manifest = Mapping[str, Any]
-# Tables whose rows follow from no delivered row, no line of a seed and no fact.
-COMPUTED = {"core.dim_date"}
+# Tables whose rows follow from no delivered row, no line of a seed and no fact; or whose key
+# names members of several kinds.
+COMPUTED = {
+    "core.dim_date",
+    "features.attribute_spreads",
+    "features.attribute_values",
+    "insights.attribute_outliers",
+}
 
 
 def public_tables(manifest: Manifest) -> list[str]:

@@ -26,6 +26,10 @@ OF_TODAY = {
     "core.dim_product_current",
     "core.dim_geography",
     "customers.customer_360",
+    "features.attribute_spreads",
+    "features.attribute_values",
+    "features.customer_attributes",
+    "insights.attribute_outliers",
 }
 
 
