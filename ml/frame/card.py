@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader
 
 from ml.frame.gate import Decision
+from ml.frame.model import ORIGINS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,7 +22,11 @@ CARD, METRICS, RECORD = "card.html", "metrics.json", "gate.json"
 
 @dataclass(frozen=True)
 class Card:
-    """All that the page tells; `compared` are the metrics of who was judged on the same rows."""
+    """All that the page tells.
+
+    `spread` is the standard deviation of metrics over the origins that were judged, `compared` are
+    the metrics of who was judged on the same rows.
+    """
 
     model: str
     trained_as: str
@@ -35,6 +40,7 @@ class Card:
     features: tuple[str, ...]
     params: Mapping[str, Any]
     metrics: Mapping[str, float]
+    spread: Mapping[str, float]
     compared: Mapping[str, Mapping[str, float]]
     seconds: Mapping[str, float]
 
@@ -49,9 +55,12 @@ def write_card(folder: Path, card: Card, decision: Decision, plots: Mapping[str,
     page = Environment(loader=PackageLoader("ml.frame", "."), autoescape=True).get_template(
         "card.html.jinja"
     )
-    html = page.render(card=card, decision=decision, pictures=pictures)
+    html = page.render(card=card, decision=decision, pictures=pictures, origins=ORIGINS)
     (folder / CARD).write_text(html, encoding="utf-8")
-    _write_json(folder / METRICS, {"metrics": card.metrics, "compared": card.compared})
+    _write_json(
+        folder / METRICS,
+        {"metrics": card.metrics, "spread": card.spread, "compared": card.compared},
+    )
     record = {**asdict(decision), "reason": decision.reason, "card": asdict(card)}
     _write_json(folder / RECORD, record)
 

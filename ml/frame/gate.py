@@ -46,8 +46,9 @@ class Candidate:
 class GateRules:
     """What a candidate must keep; shares are relative to the loss of who serves now.
 
-    `floors` are least values of metrics, `ceilings` most values. Of `guarded_units` or more units,
-    a segment may be worse than the incumbent by `segment_tolerance` at most.
+    `floors` are least values of metrics, `ceilings` most values. A segment of `guarded_units` or
+    more units may be worse than the incumbent by `segment_tolerance` at most; more counts where it
+    is worse with `confidence`.
     """
 
     floors: Mapping[str, float] = field(default_factory=dict)
@@ -60,6 +61,15 @@ class GateRules:
     resamples: int = 1_000
     most_seconds: float = 300.0
     most_bytes: int = 200_000_000
+
+
+@dataclass(frozen=True)
+class LossRatio:
+    """Loss by loss of another, and the bounds that it is above and below with confidence."""
+
+    value: float
+    lower: float
+    upper: float
 
 
 @dataclass(frozen=True)
@@ -108,7 +118,7 @@ def decide(
     for name, judgement in incumbents.items():
         pairs = _paired(candidate.judgement.losses, judgement.losses)
         checks.append(_comparison_check(name, pairs, rules, seed))
-        checks.append(_segment_check(name, pairs, rules))
+        checks.append(_segment_check(name, pairs, rules, seed))
     checks.append(
         Check(
             "latency",
@@ -128,18 +138,16 @@ def decide(
 
 def against_baseline(
     served: Judgement, baseline: Judgement, rules: GateRules, seed: int
-) -> tuple[Check, float]:
+) -> tuple[Check, LossRatio]:
     """Whether a version that serves would still pass against the baseline, and its loss by that."""
     pairs = _paired(served.losses, baseline.losses)
-    before = float(pairs["before"].sum())
-    ratio = float(pairs["loss"].sum()) / before if before > 0 else float("inf")
-    return _comparison_check("baseline", pairs, rules, seed), ratio
+    return _comparison_check("baseline", pairs, rules, seed), _loss_ratio(pairs, rules, seed)
 
 
-def loss_ratio_bound(
+def loss_ratio(
     candidate: Floats, incumbent: Floats, confidence: float, resamples: int, seed: int
-) -> float:
-    """Upper confidence bound of sum(candidate) / sum(incumbent) over units drawn together.
+) -> LossRatio:
+    """The ratio of two losses over units that are drawn together.
 
     Both are losses by unit, shape (units,), in the same order. Units are drawn with replacement by
     Poisson weights, which for many units is the same and needs no array of positions.
@@ -148,10 +156,10 @@ def loss_ratio_bound(
     ratios = np.empty(resamples)
     for i in range(resamples):
         weight = rng.poisson(1.0, candidate.size)
-        below = float(weight @ incumbent)
-        above = float(weight @ candidate)
-        ratios[i] = above / below if below > 0 else (1.0 if above == 0 else np.inf)
-    return float(np.quantile(ratios, confidence))
+        ratios[i] = _ratio(float(weight @ candidate), float(weight @ incumbent))
+    lower, upper = np.quantile(ratios, [1 - confidence, confidence], method="inverted_cdf")
+    value = _ratio(float(candidate.sum()), float(incumbent.sum()))
+    return LossRatio(value, float(lower), float(upper))
 
 
 def _contract_check(found: Mapping[str, str], expected: Mapping[str, str]) -> Check:
@@ -192,35 +200,38 @@ def _comparison_check(name: str, pairs: pl.DataFrame, rules: GateRules, seed: in
         return Check(title, False, "its loss is not a number")
     if pairs.height < rules.least_units:
         return Check(title, False, f"{pairs.height} units, at least {rules.least_units}")
-    bound = loss_ratio_bound(
-        pairs["loss"].to_numpy(),
-        pairs["before"].to_numpy(),
-        rules.confidence,
-        rules.resamples,
-        seed,
-    )
-    before = float(pairs["before"].sum())
-    ratio = float(pairs["loss"].sum()) / before if before > 0 else float("inf")
+    found = _loss_ratio(pairs, rules, seed)
     limit = 1 + rules.tolerance
     return Check(
         title,
-        bound <= limit and (name != "baseline" or ratio < 1),
-        f"loss x {ratio:.3f}, with {rules.confidence:.0%} confidence at most x {bound:.3f}, "
-        f"limit x {limit:.3f}",
+        found.upper <= limit and (name != "baseline" or found.value < 1),
+        f"loss x {found.value:.3f}, with {rules.confidence:.0%} confidence at most "
+        f"x {found.upper:.3f}, limit x {limit:.3f}",
     )
 
 
-def _segment_check(name: str, pairs: pl.DataFrame, rules: GateRules) -> Check:
-    by_segment = (
-        pairs.group_by("segment")
-        .agg(pl.len(), pl.col("loss").sum(), pl.col("before").sum())
-        .filter(pl.col("len") >= rules.guarded_units)
-        .with_columns((pl.col("loss") / pl.col("before")).alias("ratio"))
-        .sort("ratio", descending=True, nulls_last=True)
-    )
-    worse = by_segment.filter(pl.col("ratio") > 1 + rules.segment_tolerance)
+def _loss_ratio(pairs: pl.DataFrame, rules: GateRules, seed: int) -> LossRatio:
+    candidate, incumbent = pairs["loss"].to_numpy(), pairs["before"].to_numpy()
+    return loss_ratio(candidate, incumbent, rules.confidence, rules.resamples, seed)
+
+
+def _ratio(loss: float, before: float) -> float:
+    """How a loss compares to another; two that are 0 are equal."""
+    if before > 0:
+        return loss / before
+    return 1.0 if loss == 0 else float("inf")
+
+
+def _segment_check(name: str, pairs: pl.DataFrame, rules: GateRules, seed: int) -> Check:
+    found = {
+        str(segment): _loss_ratio(rows, rules, seed)
+        for (segment,), rows in sorted(pairs.group_by("segment"), key=lambda part: part[0])
+        if rows.height >= rules.guarded_units
+    }
     listed = ", ".join(
-        f"{segment} x {ratio:.3f}" for segment, ratio in worse.select("segment", "ratio").rows()
+        f"{segment} x {ratio.value:.3f}"
+        for segment, ratio in found.items()
+        if ratio.value > 1 + rules.segment_tolerance and ratio.lower > 1
     )
-    detail = f"worse in {listed}" if listed else f"{by_segment.height} segments, none worse"
-    return Check(f"segments against {name}", worse.is_empty(), detail)
+    detail = f"worse in {listed}" if listed else f"{len(found)} segments, none worse"
+    return Check(f"segments against {name}", not listed, detail)

@@ -6,7 +6,7 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
@@ -28,6 +28,8 @@ class TooLittleDataError(ModelError):
 Params = Mapping[str, float | int | str]
 DAY = "day"
 """The business date of a row in `Model.watched`."""
+ORIGINS = 3
+"""How many times in a row a version is judged, to tell how much its metrics vary."""
 
 F = TypeVar("F")
 T = TypeVar("T")
@@ -38,7 +40,8 @@ class Table:
     """A relation of the warehouse and the columns a model reads of it.
 
     Rows are read in the order of `key`, so that the same rows are the same input. `features` are
-    the columns a trained model learns from; the leak tests are about them.
+    the columns a trained model learns from as they are; of a table that has any, the leak tests are
+    about all columns that are read and no label, for features are made of others too.
     """
 
     name: str
@@ -100,6 +103,24 @@ class Slice:
         """The rows that decide."""
         after = pl.col(dated_by) >= _day(self.judged_from)
         return rows.filter(after & (pl.col(dated_by) < _day(self.judged_before)))
+
+    def parts(self, count: int) -> list[Slice]:
+        """The judged days of each source in `count` parts that follow each other."""
+        lengths = {
+            source: (self.judged_before[source] - first).days
+            for source, first in self.judged_from.items()
+        }
+        bounds = [
+            {
+                source: first + timedelta(days=lengths[source] * part // count)
+                for source, first in self.judged_from.items()
+            }
+            for part in range(count + 1)
+        ]
+        return [
+            replace(self, judged_from=bounds[part], judged_before=bounds[part + 1])
+            for part in range(count)
+        ]
 
 
 @dataclass(frozen=True)
@@ -168,12 +189,16 @@ class Model(ABC, Generic[F]):
     def judge(self, fitted: F, data: Data, judged: Slice) -> Judgement:
         """How well it predicts the judged rows."""
 
+    def origins(self, judged: Slice) -> list[Slice]:
+        """What the judged rows are divided into to tell how much metrics vary, in time."""
+        return judged.parts(ORIGINS)
+
     @abstractmethod
     def score(self, fitted: F, data: Data, days: Days | None = None) -> pl.DataFrame:
-        """Predictions with the columns of `scores`; fits nothing.
+        """Predictions with the columns of `scores`; of a trained model it fits nothing.
 
-        Of the business dates `days` where they are named, else of all, or of the latest where
-        predictions of earlier dates are kept.
+        At least of the business dates `days` where they are named, else of all, or of the latest
+        where predictions of earlier dates are kept.
         """
 
     @abstractmethod
@@ -190,7 +215,7 @@ class Model(ABC, Generic[F]):
 
     @abstractmethod
     def load(self, folder: Path) -> F:
-        """Reads what `save` wrote."""
+        """Reads what `save` wrote; what it raises where files are missing or damaged is told."""
 
     def plots(self, fitted: F, data: Data, judged: Slice) -> Mapping[str, Figure]:
         """Pictures for the model card, by title."""
@@ -198,13 +223,19 @@ class Model(ABC, Generic[F]):
 
     @property
     def features(self) -> tuple[str, ...]:
-        """`table.column` of everything a trained model learns from."""
+        """`table.column` of everything a trained model learns from as it is."""
         return tuple(f"{table.name}.{name}" for table in self.reads for name in table.features)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """`table.column` of everything that is read."""
+        return tuple(f"{table.name}.{name}" for table in self.reads for name in table.columns)
 
     @property
     def contract(self) -> dict[str, str]:
         """What goes in and comes out, by column: a model of another contract is not served."""
-        columns = {f"in {name}": "feature" for name in self.features}
+        columns = {f"in {name}": "input" for name in self.inputs}
+        columns |= {f"in {name}": "feature" for name in self.features}
         return columns | {f"out {name}": str(kind) for name, kind in self.scores.items()}
 
     @property

@@ -1,8 +1,9 @@
 """Watches the version that serves: its features, its scores, its labels and what came true.
 
 A version keeps how its columns were spread when it was trained (`reference.json`). Later rows are
-held against that in three windows, the latest first; scores against those it gave to rows it had
-not learned from, labels once they are final. What came true is judged as the gate judges it.
+held against that in three windows, the latest first; labels once they are final; the scores of the
+version itself against those it gave to rows it had not learned from. Where it has not scored three
+windows, those of the measurements before stand in. What came true is judged as the gate judges it.
 """
 
 from __future__ import annotations
@@ -21,14 +22,16 @@ from ml.errors import ModelError
 from ml.frame.days import Days
 from ml.frame.drift import ALARMED, STEADY, FrozenBins, freeze, measure
 from ml.frame.gate import against_baseline
-from ml.frame.model import DAY, Data, Model, Slice, TooLittleDataError
+from ml.frame.model import DAY, Data, Model, Served, Slice, TooLittleDataError
 from ml.frame.records import write_rows
 from ml.frame.registry import Registry, Version
+from ml.frame.scores import SERVED_BY
+from ml.frame.scoring import load_version
 
 FILE_NAME = "reference.json"
 DRIFT_FOLDER, PERFORMANCE_FOLDER = "drift", "performance"
 FEATURE, SCORE, LABEL = "feature", "score", "label"
-LOSS_TO_BASELINE = "loss_to_baseline"
+LOSS_TO_BASELINE, LOSS_BOUND = "loss_to_baseline", "loss_to_baseline_at_most"
 WINDOWS = 3
 DRIFTED_WINDOWS = 2
 DRIFTED_FEATURES = 2
@@ -154,8 +157,9 @@ def measure_version(
 ) -> Measurement:
     """Holds the latest rows, and the scores as they were written, against a version's training.
 
-    Scores and what came true are those of the champion: of another version only features and
-    labels are measured. Raises ModelError when its artefacts cannot be read.
+    Scores and what came true are those of the champion, and of the scores those it made itself: of
+    another version only features and labels are measured. Raises ModelError when its artefacts
+    cannot be read.
     """
     folder = registry.artefacts(model.name, version.number)
     watched = model.watched(data)
@@ -163,7 +167,10 @@ def measure_version(
     if last is None:
         return Measurement.empty()
     known = {"model": model.name, "version": version.number, "as_of_date": last}
-    scored = scores.with_columns(pl.col(model.dated_by).alias(DAY))
+    served = str(Served(model.trained_as, version.number))
+    scored = scores.filter(pl.col(SERVED_BY) == served).with_columns(
+        pl.col(model.dated_by).alias(DAY)
+    )
     drift = []
     for (source, kind), columns in groupby(read_reference(folder), lambda c: (c.source, c.kind)):
         if kind == SCORE and not version.is_champion:
@@ -174,7 +181,15 @@ def measure_version(
             rows = rows.drop_nulls(model.label)
         windows = list(_windows(rows, model.watch_days))
         drift += [known | row for column in columns for row in _drifts(column, windows)]
-    performance = _performance(model, version, folder, data) if version.is_champion else []
+        if kind == SCORE and windows:
+            earlier = _earlier_windows(registry.models, version, source, last)
+            drift += [
+                known | row | {"window_number": number}
+                for number, rows_before in enumerate(earlier, len(windows) + 1)
+                if number <= WINDOWS
+                for row in rows_before
+            ]
+    performance = _performance(model, version, registry, data) if version.is_champion else []
     return Measurement(
         pl.DataFrame(drift, schema=DRIFT),
         pl.DataFrame([known | row for row in performance], schema=PERFORMANCE),
@@ -202,15 +217,34 @@ def latest_measurement(models: Path, model: str, version: int) -> Measurement:
     return Measurement(*frames)
 
 
+def _earlier_windows(
+    models: Path, version: Version, source: str, last: date
+) -> Iterator[list[dict[str, Any]]]:
+    """The latest windows of scores of the measurements before, the last measurement first."""
+    files = sorted((models / DRIFT_FOLDER).glob(f"*-{version.model}.parquet"), reverse=True)
+    for file in files:
+        rows = pl.read_parquet(file).filter(
+            (pl.col("kind") == SCORE)
+            & (pl.col("window_number") == 1)
+            & (pl.col("version") == version.number)
+            & (pl.col("source_system") == source)
+            & (pl.col("as_of_date") < last)
+        )
+        if rows.height:
+            yield rows.drop("model", "version", "as_of_date").to_dicts()
+
+
 def _features(model: Model[Any], rows: pl.DataFrame) -> list[str]:
     return [name for name in rows.columns if name not in ("source_system", DAY, model.label)]
 
 
 def _windows(rows: pl.DataFrame, days: int) -> Iterator[tuple[int, Days, pl.DataFrame]]:
     """The rows of each window that has any, with its number, back from their last day."""
-    last: date | None = rows[DAY].max()  # type: ignore[assignment]
-    for number in range(1, WINDOWS + 1 if last else 1):
-        end = last + timedelta(days=1 - days * (number - 1))  # type: ignore[operator]
+    last = rows[DAY].max()
+    if not isinstance(last, date):
+        return
+    for number in range(1, WINDOWS + 1):
+        end = last + timedelta(days=1 - days * (number - 1))
         window = Days(end - timedelta(days=days), end)
         part = rows.filter(window.holds(DAY))
         if part.height:
@@ -242,19 +276,25 @@ def _drifts(
 
 
 def _performance(
-    model: Model[Any], version: Version, folder: Path, data: Data
+    model: Model[Any], version: Version, registry: Registry, data: Data
 ) -> Iterator[dict[str, Any]]:
-    """The metrics of the champion and of the baseline on the latest rows that have matured."""
+    """The metrics of the champion and of the baseline on the latest rows that have matured.
+
+    It has fallen when it would no longer pass against the baseline, or when its loss by that of
+    the baseline is surely more than it surely was at most when it was trained.
+    """
     try:
         judged = model.slice(data)
     except TooLittleDataError:
         return
-    champion = model.judge(model.load(folder), data, judged)
+    champion = model.judge(load_version(model, registry, version.number), data, judged)
     baseline = model.judge(model.baseline(), data, judged)
     check, ratio = against_baseline(champion, baseline, model.rules, model.seed)
-    values = {LOSS_TO_BASELINE: ratio} | dict(champion.metrics)
+    at_training = version.metrics.get(LOSS_BOUND, float("inf"))
+    values = {LOSS_TO_BASELINE: ratio.value} | dict(champion.metrics)
     for metric, value in values.items():
-        has_fallen = metric == LOSS_TO_BASELINE and not check.passed
+        is_worse = not check.passed or ratio.lower > at_training
+        has_fallen = metric == LOSS_TO_BASELINE and is_worse
         yield {
             "judged_from_date": min(judged.judged_from.values()),
             "judged_before_date": max(judged.judged_before.values()),

@@ -94,8 +94,8 @@ class Registry:
         """The folder of a version with its files in it; raises ModelError when they are gone."""
         folder = self.folder(model, number)
         if not folder.exists() and not self._is_local:
-            version = self._client.get_model_version(model, str(number))
             with _plain("read"), _quiet():
+                version = self._client.get_model_version(model, str(number))
                 found = self._client.download_artifacts(str(version.run_id), "model")
             folder.parent.mkdir(parents=True, exist_ok=True)
             shutil.copytree(found, folder)
@@ -122,7 +122,12 @@ class Registry:
     def version(self, model: str, number: int) -> Version:
         """One version; raises ModelError when there is none of that number."""
         with _plain("read"), _quiet():
-            entry = self._client.get_model_version(model, str(number))
+            try:
+                entry = self._client.get_model_version(model, str(number))
+            except MlflowException as error:
+                if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                    raise _no_version(model, number) from error
+                raise
             return self._version(entry, self._champion_number(model))
 
     def champion(self, model: str) -> int | None:
@@ -133,9 +138,7 @@ class Registry:
     def promote(self, model: str, number: int) -> None:
         """Lets a version serve; raises ModelError when there is no such version."""
         if number not in {version.number for version in self.versions(model)}:
-            raise ModelError(
-                f"There is no {model} v{number}.", "`storehouse models list` shows what there is."
-            )
+            raise _no_version(model, number)
         with _plain("written"), _quiet():
             self._client.set_registered_model_alias(model, CHAMPION, str(number))
             served = json.dumps([*self._served(model), number])
@@ -205,6 +208,12 @@ class Registry:
                 if name.startswith(_PREFIX)
             },
         )
+
+
+def _no_version(model: str, number: int) -> ModelError:
+    return ModelError(
+        f"There is no {model} v{number}.", "`storehouse models list` shows what there is."
+    )
 
 
 @contextmanager

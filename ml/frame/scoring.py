@@ -1,4 +1,4 @@
-"""Scores with the champion, or with the baseline where there is none; fits nothing."""
+"""Scores with the champion, or with the baseline where there is none; trains nothing."""
 
 from __future__ import annotations
 
@@ -93,7 +93,21 @@ def serving(model: Model[Any], registry: Registry) -> tuple[Champion[Any], str |
             f"{model.baseline_name} serves until the next training."
         )
     try:
-        fitted = model.load(registry.artefacts(model.name, number))
+        fitted = load_version(model, registry, number)
     except ModelError as error:
         return baseline, f"{error} Until then {model.baseline_name} serves."
     return Champion(fitted, Served(model.trained_as, number)), None
+
+
+def load_version(model: Model[F], registry: Registry, number: int) -> F:
+    """What training made of a version; raises ModelError where its files are gone or damaged."""
+    folder = registry.artefacts(model.name, number)
+    try:
+        return model.load(folder)
+    except ModelError:
+        raise
+    except Exception as error:  # what a library says of a damaged file is its own
+        raise ModelError(
+            f"{folder} cannot be read: {error or type(error).__name__}.",
+            f"Bring its files back, or `storehouse models rollback {model.name}`.",
+        ) from error

@@ -10,12 +10,18 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from ml.frame.card import Card, write_card
-from ml.frame.gate import Candidate, decide
-from ml.frame.model import Model, TooLittleDataError
-from ml.frame.monitoring import freeze_reference, write_reference
+from ml.frame.gate import Candidate, Judgement, against_baseline, decide
+from ml.frame.model import Data, Model, Params, Slice, TooLittleDataError
+from ml.frame.monitoring import (
+    LOSS_BOUND,
+    LOSS_TO_BASELINE,
+    freeze_reference,
+    write_reference,
+)
 from ml.frame.reading import read_data
 from ml.frame.registry import Registry, Version
 from ml.frame.scoring import serving
@@ -35,6 +41,30 @@ class Trained:
     checks: Sequence[tuple[str, bool, str]] = ()
 
 
+@dataclass(frozen=True)
+class _Judged:
+    """A fitted candidate, and how it, the baseline and the champion did on the same rows.
+
+    `spread` is the standard deviation of each metric over the origins of the slice; `seconds` are
+    for training and scoring.
+    """
+
+    params: Params
+    fitted: Any
+    scores: pl.DataFrame
+    candidate: Judgement
+    baseline: Judgement
+    champion: Judgement | None
+    champion_name: str
+    spread: Mapping[str, float]
+    seconds: Mapping[str, float]
+
+    @property
+    def compared(self) -> dict[str, Judgement]:
+        """Who was judged beside the candidate, without the baseline."""
+        return {self.champion_name: self.champion} if self.champion else {}
+
+
 def train(
     model: Model[Any],
     warehouse_file: Path,
@@ -46,7 +76,7 @@ def train(
 ) -> Trained:
     """Trains, judges and registers one version; it serves from now on if the gate lets it.
 
-    `leaks` are features (`table.column`, and a word in brackets) that the leak tests do not pass.
+    `leaks` are columns (`table.column`, and a word in brackets) that the leak tests do not pass.
     Raises ModelError when the tables cannot be read.
     """
     data = read_data(warehouse_file, model.reads)
@@ -54,64 +84,29 @@ def train(
         judged = model.slice(data)
     except TooLittleDataError as error:
         return Trained(model.name, None, False, error.message)
-    began = time.perf_counter()
-    params = model.tune(data, judged, trials)
-    fitted = model.fit(data, judged, params)
-    seconds = {"train": time.perf_counter() - began}
-    began = time.perf_counter()
-    scores = model.score(fitted, data)
-    seconds["score"] = time.perf_counter() - began
-
-    judgement = model.judge(fitted, data, judged)
-    baseline = model.judge(model.baseline(), data, judged)
-    champion, _ = serving(model, registry)
-    of_champion = model.judge(champion.fitted, data, judged) if champion.served.version else None
+    found = _judge(model, data, judged, registry, trials)
     with tempfile.TemporaryDirectory(prefix=".training-", dir=registry.models) as scratch:
         folder = Path(scratch) / "artefacts"
         folder.mkdir()
-        model.save(fitted, folder)
-        write_reference(folder, freeze_reference(model, fitted, data, judged, scores))
+        model.save(found.fitted, folder)
+        write_reference(folder, freeze_reference(model, found.fitted, data, judged, found.scores))
         candidate = Candidate(
-            judgement=judgement,
-            contract=_contract_of(model, scores),
-            leaks=[name for name in leaks if name.partition(" ")[0] in model.features],
-            score_seconds=seconds["score"],
+            judgement=found.candidate,
+            contract=_contract_of(model, found.scores),
+            leaks=[name for name in leaks if name.partition(" ")[0] in model.inputs],
+            score_seconds=found.seconds["score"],
             size_bytes=sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()),
         )
         decision = decide(
-            candidate,
-            baseline,
-            of_champion,
-            model.contract,
-            model.rules,
-            model.seed,
+            candidate, found.baseline, found.champion, model.contract, model.rules, model.seed
         )
-        card = Card(
-            model=model.name,
-            trained_as=model.trained_as,
-            description=model.description,
-            as_of=judged.as_of.isoformat(),
-            trained_before=_days(judged.train_before),
-            judged={
-                source: f"from {day} to before {judged.judged_before[source]}"
-                for source, day in judged.judged_from.items()
-            },
-            data_hash=data.content_hash,
-            code_version=code_version,
-            seed=model.seed,
-            features=model.features,
-            params=params,
-            metrics=judgement.metrics,
-            compared={model.baseline_name: baseline.metrics}
-            | ({str(champion.served): of_champion.metrics} if of_champion else {}),
-            seconds=seconds,
-        )
-        write_card(folder, card, decision, model.plots(fitted, data, judged))
+        card = _card(model, data, judged, found, code_version)
+        write_card(folder, card, decision, model.plots(found.fitted, data, judged))
         number = registry.register(
             model.name,
             folder,
-            params,
-            judgement.metrics,
+            found.params,
+            card.metrics,
             {
                 "as_of": judged.as_of.isoformat(),
                 "data_hash": data.content_hash,
@@ -128,8 +123,65 @@ def train(
         number,
         decision.passed,
         decision.reason,
-        judgement.metrics,
+        card.metrics,
         [(check.name, check.passed, check.detail) for check in decision.checks],
+    )
+
+
+def _judge(
+    model: Model[Any], data: Data, judged: Slice, registry: Registry, trials: int
+) -> _Judged:
+    """Tunes, fits and scores a candidate; judges it beside the baseline and the champion."""
+    began = time.perf_counter()
+    params = model.tune(data, judged, trials)
+    fitted = model.fit(data, judged, params)
+    fitted_at = time.perf_counter()
+    scores = model.score(fitted, data)
+    seconds = {"train": fitted_at - began, "score": time.perf_counter() - fitted_at}
+    champion, _ = serving(model, registry)
+    has_champion = champion.served.version is not None
+    return _Judged(
+        params=params,
+        fitted=fitted,
+        scores=scores,
+        candidate=model.judge(fitted, data, judged),
+        baseline=model.judge(model.baseline(), data, judged),
+        champion=model.judge(champion.fitted, data, judged) if has_champion else None,
+        champion_name=str(champion.served),
+        spread=_spread([model.judge(fitted, data, part).metrics for part in model.origins(judged)]),
+        seconds=seconds,
+    )
+
+
+def _spread(metrics: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The standard deviation of each metric that every origin has."""
+    names = [name for name in metrics[0] if all(name in one for one in metrics)]
+    return {name: float(np.std([one[name] for one in metrics], ddof=1)) for name in names}
+
+
+def _card(model: Model[Any], data: Data, judged: Slice, found: _Judged, code_version: str) -> Card:
+    """What the card tells; the loss by that of the baseline stands among the metrics."""
+    _, ratio = against_baseline(found.candidate, found.baseline, model.rules, model.seed)
+    others = {model.baseline_name: found.baseline} | found.compared
+    return Card(
+        model=model.name,
+        trained_as=model.trained_as,
+        description=model.description,
+        as_of=judged.as_of.isoformat(),
+        trained_before=_days(judged.train_before),
+        judged={
+            source: f"from {day} to before {judged.judged_before[source]}"
+            for source, day in judged.judged_from.items()
+        },
+        data_hash=data.content_hash,
+        code_version=code_version,
+        seed=model.seed,
+        features=model.features,
+        params=found.params,
+        metrics={**found.candidate.metrics, LOSS_TO_BASELINE: ratio.value, LOSS_BOUND: ratio.upper},
+        spread=found.spread,
+        compared={name: judgement.metrics for name, judgement in others.items()},
+        seconds=found.seconds,
     )
 
 

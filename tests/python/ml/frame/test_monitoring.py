@@ -23,6 +23,7 @@ from ml.frame.monitoring import (
     write_measurement,
 )
 from ml.frame.registry import Registry
+from ml.frame.scores import SERVED_BY
 from ml.frame.training import train
 
 LATER = 84  # three windows of 28 days
@@ -66,10 +67,13 @@ def rows(kinds: Sequence[Sequence[str]], amounts: dict[str, float], days: int = 
     return Data({TABLE: frame}, "", frame["day"][0])
 
 
-def measured(registry: Registry, model: Toy, data: Data) -> Measurement:
+def measured(
+    registry: Registry, model: Toy, data: Data, served_by: str = "means v1"
+) -> Measurement:
     version = registry.version(model.name, 1)
     fitted = model.load(registry.folder(model.name, 1))
-    return measure_version(model, version, registry, data, model.score(fitted, data))
+    scores = model.score(fitted, data).with_columns(pl.lit(served_by).alias(SERVED_BY))
+    return measure_version(model, version, registry, data, scores)
 
 
 def test_what_goes_on_as_before_is_no_reason(registry: Registry, tmp_path: Path) -> None:
@@ -127,10 +131,12 @@ def test_a_label_that_moves_is_seen_but_only_a_fall_is_a_reason(
     registry: Registry, tmp_path: Path
 ) -> None:
     trained(registry, tmp_path / "w.duckdb", Toy())
-    found = measured(registry, Toy(), rows(["ab"], {"a": 11.9, "b": 21.9}))
+    found = measured(registry, Toy(), rows(["ab"], {"a": 10.1, "b": 20.1}))
     labels = found.drift.filter(pl.col("kind") == "label")
     assert labels["state"].to_list() == [ALARMED] * 3
     assert found.reason_to_retrain is None
+    worse = measured(registry, Toy(), rows(["ab"], {"a": 11.9, "b": 21.9}))
+    assert "loss_to_baseline is 0.1" in (worse.reason_to_retrain or "")  # it was 0.02
     fallen = measured(registry, Toy(), rows(["ab"], {"a": 2.0, "b": 3.0}))
     assert (fallen.reason_to_retrain or "").startswith(f"{LOSS_TO_BASELINE} is ")
     (ratio,) = fallen.performance.filter(pl.col("metric") == LOSS_TO_BASELINE)["value"]
@@ -148,6 +154,40 @@ def test_without_a_champion_scores_and_performance_are_not_measured(
     assert found.drift["kind"].unique().sort().to_list() == ["feature", "label"]
     assert found.performance.is_empty()
     assert found.reason_to_retrain == "features of shop drifted: kind"
+
+
+def test_scores_of_who_served_before_are_not_those_of_the_version(
+    registry: Registry, tmp_path: Path
+) -> None:
+    trained(registry, tmp_path / "w.duckdb", Toy())
+    data = rows(["c"], {"c": 10})
+    found = measured(registry, Toy(), data, served_by="zero")
+    assert found.drift.filter(pl.col("kind") == "score").is_empty()
+    assert "scores" not in (found.reason_to_retrain or "")
+    assert "scores of shop drifted" in (measured(registry, Toy(), data).reason_to_retrain or "")
+
+
+def test_measurements_before_stand_in_for_scores_that_were_not_kept(
+    registry: Registry, tmp_path: Path
+) -> None:
+    """Only the last window of scores is there each time: one alarm is none yet, two are."""
+    trained(registry, tmp_path / "w.duckdb", Toy())
+    odd = rows(["ab", "c"], {"a": 10, "b": 20, "c": 10}, days=56)
+    for extra, is_reason in ((0, False), (1, True), (2, True)):
+        later = pl.col("day") + pl.duration(days=extra)
+        data = Data({TABLE: odd[TABLE].with_columns(later.alias("day"))}, "", odd.read_at)
+        version = registry.version("toy", 1)
+        last = data[TABLE].filter(pl.col("day") > pl.col("day").max() - pl.duration(days=28))
+        scores = Toy().score(
+            Toy().load(registry.folder("toy", 1)), Data({TABLE: last}, "", odd.read_at)
+        )
+        found = measure_version(
+            Toy(), version, registry, data, scores.with_columns(pl.lit("means v1").alias(SERVED_BY))
+        )
+        write_measurement(registry.models, "toy", found)
+        windows = found.drift.filter(pl.col("kind") == "score")
+        assert windows["window_number"].to_list() == list(range(1, extra + 2))
+        assert ("scores of shop drifted" in (found.reason_to_retrain or "")) == is_reason
 
 
 def test_the_latest_measurement_of_a_version_is_found_again(

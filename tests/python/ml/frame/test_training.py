@@ -117,6 +117,27 @@ def test_a_champion_without_its_files_gives_way_to_the_baseline(
     assert "artefacts of toy v1" in report.warnings[0]
 
 
+def test_a_champion_with_a_damaged_file_gives_way_to_the_baseline(
+    registry: Registry, warehouse: Path, tmp_path: Path
+) -> None:
+    train_toy(registry, warehouse)
+    (registry.folder("toy", 1) / "means.json").write_text("{")
+    report = score(Toy(), warehouse, registry, tmp_path / "scores")
+    assert report.served == "zero"
+    assert "cannot be read" in report.warnings[0] and "rollback toy" in report.warnings[0]
+
+
+def test_metrics_tell_how_much_they_vary_and_how_they_compare(
+    registry: Registry, warehouse: Path
+) -> None:
+    """The wave has a period of two days: thirds of 3, 3 and 4 days differ."""
+    found = train_toy(registry, warehouse)
+    content = json.loads((registry.folder("toy", 1) / "metrics.json").read_text())
+    assert set(content["spread"]) == {"share_within_1"}
+    assert 0 < found.metrics["loss_to_baseline"] < found.metrics["loss_to_baseline_at_most"] < 0.1
+    assert set(content["compared"]) == {"zero"}
+
+
 def test_with_too_little_there_is_no_version(registry: Registry, tmp_path: Path) -> None:
     trained = train_toy(registry, write_warehouse(tmp_path / "small.duckdb", days=5))
     assert (trained.version, trained.is_promoted, trained.reason) == (None, False, "10 rows.")
