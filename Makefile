@@ -26,8 +26,9 @@ run: setup  ## the demo in one go: simulate where nothing was ever landed, then 
 	@if storehouse admin is-empty; then storehouse simulate --scale demo; fi
 	@storehouse run
 
+# Each worker builds a demo of its own; a file of tests stays with one worker.
 test: setup  ## every test
-	@pytest
+	@pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 lint: setup  ## ruff, mypy and sqlfluff
 	ruff format --check .

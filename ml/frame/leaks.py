@@ -1,8 +1,9 @@
 """Do features know the future? They are built again from what was known at a snapshot.
 
-Of every relation a feature table is made of, the rows that became known after the snapshot are
-taken away, and what became known of a row later is forgotten; the feature table is built of what is
-left, and must show the same rows as before, byte for byte, for all it says was known by then.
+Of what was delivered, the rows that became known after the snapshot are taken away; intermediate
+relations and the feature table are built of what is left. Of an intermediate row, what it says
+became known later is forgotten too. The feature table must show the same rows as before, byte for
+byte, for all it says was known by then.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from pathlib import Path
 
 import duckdb
 
-KNOWN = ("available_at", "known_at")
+KNOWN = ("available_at", "_available_at", "known_at")
 _SUFFIX = "_available_at"
-_FEATURES = "features."
+_FEATURES, _INTERMEDIATE = "features.", "intermediate."
 
 
 @dataclass(frozen=True)
@@ -75,12 +76,12 @@ def find_leaks(
 
 
 def snapshots_of(warehouse_file: Path, table: str) -> list[datetime]:
-    """Two instants to look from, with enough known before them and enough learned after."""
+    """Two instants of each source, with enough known before them and enough learned after."""
     with duckdb.connect(str(warehouse_file), read_only=True) as connection:
         found = connection.execute(
-            f"select quantile_disc(available_at, [0.3, 0.6]) from {table}"
-        ).fetchall()[0][0]
-    return sorted(set(found or []))
+            f"select quantile_disc(available_at, [0.3, 0.6]) from {table} group by source_system"
+        ).fetchall()
+    return sorted({instant for (instants,) in found for instant in instants or ()})
 
 
 def _rebuild(
@@ -97,6 +98,10 @@ def _rebuild(
         if parent not in built:
             _build_parent(connection, parent, relations, snapshot, built)
         sql = sql.replace(relations[parent].name, _scratch(parent))
+    columns = _columns(connection, relation.name)
+    known = _known(columns)
+    if known is not None and not table.startswith(_FEATURES):  # features are put to the test
+        sql = _as_known(f"({sql})", columns, known, snapshot)
     return _create(connection, table, sql)
 
 
@@ -109,14 +114,20 @@ def _build_parent(
 ) -> None:
     relation = relations[table]
     columns = _columns(connection, relation.name)
-    known = next((name for name in KNOWN if name in columns), None)
-    if known is not None and not table.startswith(_FEATURES):  # features are put to the test
-        _create(connection, table, _as_known(relation.name, columns, known, snapshot))
-    elif relation.sql is None:
+    known = _known(columns)
+    is_derived = table.startswith((_FEATURES, _INTERMEDIATE))
+    if relation.sql is not None and (is_derived or known is None):
+        _rebuild(connection, table, relations, snapshot, built)
+    elif known is None:
         _create(connection, table, f"select * from {relation.name}")
     else:
-        _rebuild(connection, table, relations, snapshot, built)
+        _create(connection, table, _as_known(relation.name, columns, known, snapshot))
     built.add(table)
+
+
+def _known(columns: Sequence[str]) -> str | None:
+    """The column that says when a row became known."""
+    return next((name for name in KNOWN if name in columns), None)
 
 
 def _as_known(name: str, columns: Sequence[str], known: str, snapshot: datetime) -> str:
@@ -131,7 +142,7 @@ def _as_known(name: str, columns: Sequence[str], known: str, snapshot: datetime)
         else:
             expressions.append(f'"{column}"')
     return (
-        f"select {', '.join(expressions)} from {name} "
+        f"select {', '.join(expressions)} from {name} as known "
         f'where "{known}" <= timestamp \'{snapshot}\' or "{known}" is null'
     )
 

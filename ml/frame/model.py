@@ -189,7 +189,7 @@ class Model(ABC, Generic[F]):
     def judge(self, fitted: F, data: Data, judged: Slice) -> Judgement:
         """How well it predicts the judged rows."""
 
-    def origins(self, judged: Slice) -> list[Slice]:
+    def origins(self, data: Data, judged: Slice) -> list[Slice]:
         """What the judged rows are divided into to tell how much metrics vary, in time."""
         return judged.parts(ORIGINS)
 
@@ -198,7 +198,8 @@ class Model(ABC, Generic[F]):
         """Predictions with the columns of `scores`; of a trained model it fits nothing.
 
         At least of the business dates `days` where they are named, else of all, or of the latest
-        where predictions of earlier dates are kept.
+        where predictions of earlier dates are kept. A column served_by may name the baseline for
+        rows that a version leaves to it.
         """
 
     @abstractmethod

@@ -50,8 +50,10 @@ def score(
     data = read_data(warehouse_file, model.reads)
     champion, warning = serving(model, registry)
     scores = model.score(champion.fitted, data, days)
-    if SERVED_BY not in scores.columns:
-        scores = scores.with_columns(pl.lit(str(champion.served)).alias(SERVED_BY))
+    served = pl.lit(str(champion.served))
+    if SERVED_BY in scores.columns:  # the rows that a version leaves to the baseline
+        served = pl.coalesce(SERVED_BY, served)
+    scores = scores.with_columns(served.alias(SERVED_BY))
     scores = conforming(scores, model.scores, model.name)
     earlier = _earlier(folder, scores.schema)
     if days is not None:

@@ -148,7 +148,9 @@ def _judge(
         baseline=model.judge(model.baseline(), data, judged),
         champion=model.judge(champion.fitted, data, judged) if has_champion else None,
         champion_name=str(champion.served),
-        spread=_spread([model.judge(fitted, data, part).metrics for part in model.origins(judged)]),
+        spread=_spread(
+            [model.judge(fitted, data, part).metrics for part in model.origins(data, judged)]
+        ),
         seconds=seconds,
     )
 

@@ -69,10 +69,13 @@ class CalibratedTrees:
 
     def probability(self, rows: Floats) -> Floats:
         """Calibrated probability by row, shape (rows,)."""
-        if not len(rows):
-            return np.zeros(0)
-        raw = np.asarray(self.booster.predict(rows))
-        found: Floats = np.interp(raw, self.raw, self.calibrated)
+        found: Floats = np.interp(self.score(rows), self.raw, self.calibrated)
+        return found
+
+    def score(self, rows: Floats) -> Floats:
+        """What the trees say by row, shape (rows,), between 0 and 1: finer than the calibrated
+        probability, which is equal for many rows, and in its order."""
+        found = np.asarray(self.booster.predict(rows)) if len(rows) else np.zeros(0)
         return found
 
     def reasons(self, rows: Floats) -> list[str]:

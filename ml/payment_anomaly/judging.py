@@ -27,15 +27,17 @@ def at_budget(budget: float) -> pl.Expr:
 
 
 def judge_ranking(payments: pl.DataFrame, budget: float) -> Judgement:
-    """Metrics of captured payments with review_score, risk_level, is_charged_back and amount.
+    """Metrics of captured payments.
 
-    The loss of a payment is 1 where it was charged back and not among the reviewed. Metrics that
-    need chargebacks are left out where there are none.
+    Columns: review_score, risk_level, is_charged_back, reporting_amount, and is_new_payer for those
+    that training rows do not know (the user-disjoint part). The loss of a payment is 1 where it was
+    charged back and not among the reviewed. Metrics that need chargebacks are left out where there
+    are none.
     """
     from sklearn.metrics import average_precision_score, roc_auc_score  # takes seconds
 
     is_bad = pl.col("is_charged_back")
-    value = pl.col("amount").cast(pl.Float64)
+    value = pl.col("reporting_amount").cast(pl.Float64).fill_null(0)
     metrics: dict[str, float] = {"payments": payments.height}
     bad = payments.filter(is_bad)
     metrics["base_rate"] = bad.height / max(1, payments.height)
@@ -47,16 +49,19 @@ def judge_ranking(payments: pl.DataFrame, budget: float) -> Judgement:
         if bad.height:
             found = reviewed.filter(is_bad)
             metrics[f"recall_at_{name}"] = found.height / bad.height
-            metrics[f"value_recall_at_{name}"] = float(
-                found.select(value.sum()).item() / bad.select(value.sum()).item()
-            )
-    if 0 < bad.height < payments.height:
-        labels, scores = payments["is_charged_back"].to_numpy(), payments["review_score"].to_numpy()
-        metrics["average_precision"] = float(average_precision_score(labels, scores))
-        metrics["roc_auc"] = float(roc_auc_score(labels, scores))
+            if (lost := bad.select(value.sum()).item()) > 0:
+                kept = found.select(value.sum()).item()
+                metrics[f"value_recall_at_{name}"] = float(kept / lost)
+    new = payments.filter("is_new_payer")
+    metrics["new_payer_payments"] = new.height
+    for prefix, rows in (("", payments), ("new_payer_", new)):
+        labels, scores = rows["is_charged_back"].to_numpy(), rows["review_score"].to_numpy()
+        if 0 < labels.sum() < labels.size:
+            metrics[f"{prefix}average_precision"] = float(average_precision_score(labels, scores))
+            metrics[f"{prefix}roc_auc"] = float(roc_auc_score(labels, scores))
     losses = payments.with_columns(at_budget(budget).alias("is_reviewed")).select(
         pl.concat_str("source_system", "payment_id", separator="|").alias("unit"),
-        pl.col("source_system").alias("segment"),
+        pl.format("{} {}", "source_system", "payment_method_id").alias("segment"),
         (is_bad & ~pl.col("is_reviewed")).cast(pl.Float64).alias("loss"),
     )
     return Judgement(metrics, losses)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -13,6 +14,7 @@ import polars as pl
 from ml.frame.days import Days
 from ml.frame.gate import GateRules, Judgement
 from ml.frame.model import DAY, Data, Model, Params, Slice, Table, TooLittleDataError
+from ml.frame.scores import SERVED_BY
 from ml.frame.trees import CalibratedTrees, Rows, fit_calibrated, tune_trees
 from ml.payment_anomaly.classifier import LEARNED, column_of, input_names, matrix, rows_of
 from ml.payment_anomaly.judging import judge_ranking, plot_precision_recall
@@ -32,13 +34,18 @@ BUDGET = 0.01
 EXPLAINED_SHARE = 0.05
 """Of a source's payments, the share with the highest probability that reasons are told of."""
 _METRIC = "average_precision"
+_SOURCES = "sources.json"
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """The trees of the classifier, or None: then points and z-score rank the payments."""
+    """The trees of the classifier and the sources whose chargebacks they learned from.
+
+    Without trees, and in other sources, points and z-score rank the payments.
+    """
 
     trees: CalibratedTrees | None = None
+    sources: tuple[str, ...] = ()
 
 
 class PaymentAnomaly(Model[Fitted]):
@@ -111,7 +118,7 @@ class PaymentAnomaly(Model[Fitted]):
         "review_score": pl.Float64,
     }
     rules = GateRules(
-        floors={"average_precision": 0.02}, tolerance=0.0, guarded_units=1_000, most_seconds=120
+        floors={"average_precision": 0.02}, tolerance=0.05, guarded_units=1_000, most_seconds=120
     )
     baseline_name = "rules"
 
@@ -121,7 +128,7 @@ class PaymentAnomaly(Model[Fitted]):
 
     def slice(self, data: Data) -> Slice:
         """The latest 56 days whose chargebacks have had 45 days to come in, by source."""
-        payments = data[PAYMENTS].filter(pl.col("payment_date").is_not_null())
+        payments = _telling(data[PAYMENTS]).filter(pl.col("payment_date").is_not_null())
         judged: dict[str, tuple[date, date, date]] = {}
         for source, last in (
             payments.group_by("source_system")
@@ -133,7 +140,9 @@ class PaymentAnomaly(Model[Fitted]):
             first = before - timedelta(days=JUDGED_DAYS)
             judged[source] = (first - timedelta(days=MATURE_DAYS), first, before)
         if not judged:
-            raise TooLittleDataError("There are no payments.", "Land some, then `storehouse run`.")
+            raise TooLittleDataError(
+                "No source has told of a chargeback.", "The rules serve until one does."
+            )
         found = Slice(
             train_before={source: days[0] for source, days in judged.items()},
             judged_from={source: days[1] for source, days in judged.items()},
@@ -163,11 +172,18 @@ class PaymentAnomaly(Model[Fitted]):
     def fit(self, data: Data, judged: Slice, params: Params) -> Fitted:
         """Learns from the first four fifths of the training days, calibrates on the last."""
         inputs, learned, checked = self._rows(data, judged)
-        return Fitted(fit_calibrated(learned, checked, inputs, _METRIC, params, self.seed))
+        trees = fit_calibrated(learned, checked, inputs, _METRIC, params, self.seed)
+        return Fitted(trees, tuple(sorted(judged.train_before)))
 
     def judge(self, fitted: Fitted, data: Data, judged: Slice) -> Judgement:
         """Ranking quality on captured payments: missed chargebacks are the loss."""
-        return judge_ranking(self._judged(fitted, data, judged), BUDGET)
+        known = judged.training(data[PAYMENTS].filter("is_captured"), "payment_date")
+        rows = self._judged(fitted, data, judged).with_columns(
+            (~pl.col("payer_email_hash").is_in(known["payer_email_hash"].unique().implode()))
+            .fill_null(True)
+            .alias("is_new_payer")
+        )
+        return judge_ranking(rows, BUDGET)
 
     def score(self, fitted: Fitted, data: Data, days: Days | None = None) -> pl.DataFrame:
         """Every payment with z-score, points, probability, levels, reasons and review score."""
@@ -184,7 +200,12 @@ class PaymentAnomaly(Model[Fitted]):
                     ignore_nulls=True,
                 ).alias("reason_codes"),
             )
-            .select(self.scores.keys())
+            .with_columns(
+                pl.when(~pl.col("source_system").is_in(fitted.sources))
+                .then(pl.lit(self.baseline_name))
+                .alias(SERVED_BY)
+            )
+            .select(*self.scores.keys(), SERVED_BY)
         )
 
     def watched(self, data: Data) -> pl.DataFrame:
@@ -211,10 +232,12 @@ class PaymentAnomaly(Model[Fitted]):
         """Writes the classifier; the baseline has nothing to keep."""
         if fitted.trees is not None:
             fitted.trees.save(folder)
+            (folder / _SOURCES).write_text(json.dumps(fitted.sources), encoding="utf-8")
 
     def load(self, folder: Path) -> Fitted:
         """Reads the classifier."""
-        return Fitted(CalibratedTrees.load(folder))
+        sources = json.loads((folder / _SOURCES).read_text(encoding="utf-8"))
+        return Fitted(CalibratedTrees.load(folder), tuple(sources))
 
     def plots(self, fitted: Fitted, data: Data, judged: Slice) -> Mapping[str, Figure]:
         """Precision and recall of the classifier and of the rules."""
@@ -245,13 +268,22 @@ class PaymentAnomaly(Model[Fitted]):
         return _ranked(fitted, judged.judged(captured, "payment_date"), data[LEVELS])
 
 
+def _telling(payments: pl.DataFrame) -> pl.DataFrame:
+    """Payments of the sources that tell of chargebacks: that others have none says nothing."""
+    return payments.filter(pl.col("is_charged_back").any().over("source_system"))
+
+
 def _ranked(fitted: Fitted, rated: pl.DataFrame, cuts: pl.DataFrame) -> pl.DataFrame:
     """Rated payments with chargeback_probability, risk_level and review_score."""
-    probability = pl.lit(None, dtype=pl.Float64)
+    probability = learned = pl.lit(None, dtype=pl.Float64)
     if fitted.trees is not None:
-        found = fitted.trees.probability(matrix(rated, fitted.trees.inputs))
-        probability = pl.when("is_captured").then(pl.Series(found, dtype=pl.Float64))
-    scored = rated.with_columns(probability.alias("chargeback_probability"))
+        rows = matrix(rated, fitted.trees.inputs)
+        is_told = pl.col("is_captured") & pl.col("source_system").is_in(fitted.sources)
+        found = (fitted.trees.probability(rows), fitted.trees.score(rows))
+        probability, learned = (pl.when(is_told).then(pl.Series(each)) for each in found)
+    scored = rated.with_columns(
+        probability.alias("chargeback_probability"), learned.alias("_learned_score")
+    )
     cut_offs = dict(cuts.select("risk_level", "minimum_probability").iter_rows())
     by_probability = level_of("chargeback_probability", cut_offs)
     order = {name: i for i, name in enumerate(cuts["risk_level"])}
@@ -262,7 +294,7 @@ def _ranked(fitted: Fitted, rated: pl.DataFrame, cuts: pl.DataFrame) -> pl.DataF
     names = {i: name for name, i in order.items()}
     return scored.with_columns(
         rank.replace_strict(names, return_dtype=pl.String).alias("risk_level"),
-        pl.coalesce("chargeback_probability", _rule_score()).alias("review_score"),
+        pl.coalesce("_learned_score", _rule_score()).alias("review_score"),
     )
 
 
@@ -271,8 +303,8 @@ def _learned_reasons(fitted: Fitted, ranked: pl.DataFrame) -> pl.Series:
     reasons = pl.Series("learned_reasons", [""], dtype=pl.String).new_from_index(0, ranked.height)
     if fitted.trees is None:
         return reasons
-    place = pl.col("chargeback_probability").rank("min", descending=True)
-    share = (place / pl.col("chargeback_probability").count()).over("source_system")
+    place = pl.col("_learned_score").rank("min", descending=True)
+    share = (place / pl.col("_learned_score").count()).over("source_system")
     is_told = (share <= EXPLAINED_SHARE).fill_null(False)
     wanted = ranked.select(is_told.arg_true()).to_series()
     rows = matrix(ranked[wanted], fitted.trees.inputs)

@@ -25,6 +25,18 @@ whole_months as (
         > date_trunc('month', max(business_date))
 ),
 
+-- A change that is dated back takes days from the price before it: with what is said of one price of
+-- a month all prices of it have to be known.
+product_months as (
+    select
+        source_system,
+        product_id,
+        month_start,
+        max(available_at) as available_at
+    from days
+    group by source_system, product_id, month_start
+),
+
 -- Of all products, with a known price or not: whose price becomes known later sold at the time.
 category_days as (
     select
@@ -49,8 +61,12 @@ responses as (
         cast(sum(days.reported_lines) as bigint) as line_count,
         cast(sum(days.in_stock_days * category_days.category_lines) as bigint)
             as category_line_count,
-        greatest(max(days.available_at), whole_months.available_at) as available_at
+        greatest(product_months.available_at, whole_months.available_at) as available_at
     from days
+    inner join product_months
+        on days.source_system = product_months.source_system
+        and days.product_id = product_months.product_id
+        and days.month_start = product_months.month_start
     inner join whole_months
         on days.source_system = whole_months.source_system
         and days.month_start = whole_months.month_start
@@ -65,6 +81,7 @@ responses as (
         days.month_start,
         days.price,
         days.currency,
+        product_months.available_at,
         whole_months.available_at
 )
 

@@ -61,7 +61,7 @@ def _relations(
             if parent in nodes
         ]
         sql = None if node["resource_type"] == "seed" else compiled.get(node["unique_id"])
-        if sql is None and node["resource_type"] == "model" and name == table:
+        if sql is None and name.startswith(("features.", "intermediate.")):
             return None
         found[name] = Relation(node["relation_name"], sql, tuple(parents))
         waiting += parents

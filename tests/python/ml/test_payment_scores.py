@@ -84,7 +84,7 @@ def test_the_slice_is_mature_and_a_gap_lies_before_it(judged: Slice) -> None:
 def test_too_few_chargebacks_leave_the_rules_alone() -> None:
     with pytest.raises(TooLittleDataError, match="matured chargebacks to learn from, at least 30"):
         MODEL.slice(data(payments(days=180)))
-    with pytest.raises(TooLittleDataError, match="no payments"):
+    with pytest.raises(TooLittleDataError, match="No source has told of a chargeback"):
         MODEL.slice(data(payments().clear()))
 
 
@@ -98,7 +98,11 @@ def test_the_classifier_finds_what_the_rules_cannot(
     assert learned["precision_at_1_percent"] > 0.4 > ruled["precision_at_1_percent"]
     scores = MODEL.score(fitted, planted)
     MODEL.save(fitted, tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {"booster.txt", "calibration.json"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "booster.txt",
+        "calibration.json",
+        "sources.json",
+    }
     assert MODEL.score(MODEL.load(tmp_path), planted).equals(scores)
     again = MODEL.fit(planted, judged, DEFAULTS)
     assert MODEL.score(again, planted).equals(scores)
@@ -143,7 +147,9 @@ def ranked(scores: list[float], bad: list[int], amounts: list[float]) -> pl.Data
             "review_score": scores,
             "risk_level": ["HIGH" if score > 0.5 else "LOW" for score in scores],
             "is_charged_back": [i in bad for i in range(len(scores))],
-            "amount": amounts,
+            "reporting_amount": amounts,
+            "payment_method_id": "card",
+            "is_new_payer": [i % 3 == 0 for i in range(len(scores))],
         }
     )
 
@@ -157,6 +163,38 @@ def test_metrics_at_a_budget_are_those_counted_by_hand() -> None:
     assert found.metrics["value_recall_at_1_percent"] == 200 / 1000
     assert found.metrics["alert_rate"] == 200 / 400
     assert found.losses["loss"].sum() == 2
+    assert found.metrics["new_payer_payments"] == 134
+    new = [(1 - i / 400, i in (0, 3, 390, 399)) for i in range(0, 400, 3)]
+    better = sum(a > b for a, is_bad in new if is_bad for b, other in new if not other)
+    assert found.metrics["new_payer_roc_auc"] == pytest.approx(better / (4 * 130))
+
+
+def test_chargebacks_without_a_value_have_no_share_of_it() -> None:
+    found = judge_ranking(ranked([0.9, 0.1], [0], [0.0, 0.0]), 0.5)
+    assert found.metrics["recall_at_1_percent"] == 1
+    assert "value_recall_at_1_percent" not in found.metrics
+
+
+def test_a_source_that_tells_of_no_chargeback_is_left_to_the_rules(
+    planted: Data, judged: Slice, tmp_path: Path
+) -> None:
+    """Its payments change nothing that is learned, and say that the rules serve them."""
+    silent = planted[PAYMENTS].with_columns(
+        pl.lit("other").alias("source_system"), pl.lit(False).alias("is_charged_back")
+    )
+    both = data(pl.concat([planted[PAYMENTS], silent]).sort("source_system", "payment_id"))
+    assert MODEL.slice(both).judged_from == judged.judged_from
+    fitted = MODEL.fit(both, MODEL.slice(both), DEFAULTS)
+    for name, model in (("one", fitted), ("two", MODEL.fit(planted, judged, DEFAULTS))):
+        (tmp_path / name).mkdir()
+        MODEL.save(model, tmp_path / name)
+    for file in ("booster.txt", "calibration.json"):
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+    scores = MODEL.score(fitted, both)
+    by_rules = scores.filter(pl.col("served_by") == "rules")
+    assert by_rules["source_system"].unique().to_list() == ["other"]
+    assert by_rules["chargeback_probability"].null_count() == silent.height == by_rules.height
+    assert scores.filter(pl.col("source_system") == "shop")["served_by"].null_count() > 0
 
 
 def test_equal_scores_do_not_exceed_the_budget() -> None:
@@ -170,7 +208,7 @@ def test_scores_of_the_demo_are_one_row_for_each_payment(demo_home: Home) -> Non
     keys = found[PAYMENTS].select("source_system", "payment_id")
     assert scores.select("source_system", "payment_id").equals(keys)
     again = MODEL.score(MODEL.baseline(), found).sort(MODEL.key)
-    assert scores.drop("served_by").equals(again)
+    assert scores.equals(again)
     assert scores["served_by"].unique().to_list() == ["rules"]
 
 

@@ -75,11 +75,11 @@ def fitted(shop: Data, judged: Slice) -> Forecasters:
     return MODEL.fit(shop, judged, {})
 
 
-def test_the_slice_is_the_last_settled_horizon(judged: Slice) -> None:
+def test_the_slice_is_the_last_settled_horizon_from_three_origins(judged: Slice) -> None:
     last = FIRST + timedelta(days=KNOWN - 1)
     assert judged.as_of == last
     assert judged.judged_before["shop"] == last - timedelta(days=6)
-    assert judged.judged_from["shop"] == last - timedelta(days=34)
+    assert judged.judged_from["shop"] == last - timedelta(days=48)
     assert judged.train_before == judged.judged_from
 
 

@@ -17,6 +17,7 @@ START = datetime(2025, 1, 1)
 
 HONEST = """
     select
+        source_system,
         day,
         sum(quantity) over (order by day rows between 7 preceding and 1 preceding) as units_before,
         case when ended_available_at <= available_at then 0 else quantity end as reported,
@@ -44,6 +45,7 @@ def warehouse(tmp_path: Path, sql: str) -> tuple[Path, dict[str, Relation]]:
             f"""
             create table {SALES} as
             select
+                'shop' as source_system,
                 timestamp '{START}' + day * interval 1 day as day,
                 1 + (day * 7) % 5 as quantity,
                 timestamp '{START}' + (day + 1) * interval 1 day as available_at,
@@ -100,6 +102,26 @@ def test_what_lies_between_the_table_and_what_is_dated_is_built_again(tmp_path: 
     relations["views.total"] = Relation(f'"{CATALOG}"."views"."total"', view, (SALES,))
     relations[TABLE] = Relation(relations[TABLE].name, sql, (SALES, "seeds.rates", "views.total"))
     assert leaks(file, relations) == [f"{TABLE}.total"]
+
+
+def test_a_leak_in_an_intermediate_relation_is_found(tmp_path: Path) -> None:
+    """It says that its rows were known in time, and knows what became of them later."""
+    view = f"""
+        select
+            source_system, day, available_at, ended_available_at,
+            case when ended_available_at is null then quantity else 0 end as quantity
+        from "{CATALOG}"."core"."sales"
+    """
+    sql = HONEST.replace('"core"."sales"', '"intermediate"."sales"')
+    file, relations = warehouse(tmp_path, HONEST)
+    with duckdb.connect(str(file)) as connection:
+        connection.execute("create schema intermediate")
+        connection.execute(f"create table intermediate.sales as {view}")
+        connection.execute(f"create or replace table {TABLE} as {sql}")
+    between = "intermediate.sales"
+    relations[between] = Relation(f'"{CATALOG}"."intermediate"."sales"', view, (SALES,))
+    relations[TABLE] = Relation(relations[TABLE].name, sql, (between, "seeds.rates"))
+    assert f"{TABLE}.units_before" in leaks(file, relations)
 
 
 def test_snapshots_lie_within_what_was_known(tmp_path: Path) -> None:
