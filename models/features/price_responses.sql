@@ -25,8 +25,8 @@ whole_months as (
         > date_trunc('month', max(business_date))
 ),
 
--- A change that is dated back takes days from the price before it: with what is said of one price of
--- a month all prices of it have to be known.
+-- A change that is dated back takes days from the price before it: with what is said of one price
+-- of a month all prices of it have to be known.
 product_months as (
     select
         source_system,
