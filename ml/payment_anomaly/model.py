@@ -12,7 +12,16 @@ import polars as pl
 
 from ml.frame.days import Days
 from ml.frame.gate import GateRules, Judgement
-from ml.frame.model import DAY, Data, Model, Params, Slice, Table, TooLittleDataError
+from ml.frame.model import (
+    DAY,
+    Data,
+    Model,
+    Params,
+    Slice,
+    Table,
+    TooLittleDataError,
+    require_rows,
+)
 from ml.frame.trees import CalibratedTrees, Rows, fit_calibrated, tune_trees
 from ml.payment_anomaly.classifier import LEARNED, column_of, input_names, matrix, rows_of
 from ml.payment_anomaly.judging import judge_ranking, plot_precision_recall
@@ -142,17 +151,13 @@ class PaymentAnomaly(Model[Fitted]):
         )
         captured = payments.filter("is_captured")
         training, validation = found.learned(captured, "payment_date", MATURE_DAYS)
-        for part, rows in (
-            ("to learn from", training),
-            ("to calibrate by", validation),
-            ("to judge by", found.judged(captured, "payment_date")),
-        ):
-            count = rows.filter("is_charged_back").height
-            if count < LEAST_CHARGEBACKS:
-                raise TooLittleDataError(
-                    f"There are {count} matured chargebacks {part}, at least {LEAST_CHARGEBACKS}.",
-                    "The rules serve until there are more.",
-                )
+        counts = {
+            "to learn from": _chargebacks(training),
+            "to calibrate by": _chargebacks(validation),
+            "to judge by": _chargebacks(found.judged(captured, "payment_date")),
+        }
+        remedy = "The rules serve until there are more."
+        require_rows(counts, LEAST_CHARGEBACKS, "Matured chargebacks", remedy)
         return found
 
     def tune(self, data: Data, judged: Slice, trials: int) -> Params:
@@ -243,6 +248,10 @@ class PaymentAnomaly(Model[Fitted]):
     def _judged(self, fitted: Fitted, data: Data, judged: Slice) -> pl.DataFrame:
         captured = self._rated(data).filter("is_captured")
         return _ranked(fitted, judged.judged(captured, "payment_date"), data[LEVELS])
+
+
+def _chargebacks(payments: pl.DataFrame) -> int:
+    return payments.filter("is_charged_back").height
 
 
 def _ranked(fitted: Fitted, rated: pl.DataFrame, cuts: pl.DataFrame) -> pl.DataFrame:

@@ -115,7 +115,7 @@ def test_what_is_not_there_is_said(
 ) -> None:
     with pytest.raises(ModelError, match="There is no model nonsense"):
         versions_to_compare(Registry(demo_home.models), "nonsense", None, None)
-    with pytest.raises(ModelError, match="There are 1 versions"):
+    with pytest.raises(ModelError, match=f"Versions of {DEMAND}: 1; a comparison needs two"):
         versions_to_compare(Registry(demo_home.models), DEMAND, None, None)
     empty = Home(tmp_path_factory.mktemp("empty"))
     with pytest.raises(ModelError, match="There is no working file"):

@@ -82,7 +82,9 @@ def test_the_slice_is_mature_and_a_gap_lies_before_it(judged: Slice) -> None:
 
 
 def test_too_few_chargebacks_leave_the_rules_alone() -> None:
-    with pytest.raises(TooLittleDataError, match="matured chargebacks to learn from, at least 30"):
+    with pytest.raises(
+        TooLittleDataError, match="Matured chargebacks to learn from: 0; at least 30"
+    ):
         MODEL.slice(data(payments(days=180)))
     with pytest.raises(TooLittleDataError, match="no payments"):
         MODEL.slice(data(payments().clear()))
