@@ -245,5 +245,17 @@ class Model(ABC, Generic[F]):
         return hashlib.sha256(json.dumps(self.contract).encode()).hexdigest()[:16]
 
 
+def require_rows(counts: Mapping[str, int], least: int, what: str, remedy: str) -> None:
+    """Raises TooLittleDataError for the first purpose of `counts` with fewer rows than `least`.
+
+    `what` names the rows in the plural, a purpose says what they are for, such as "to judge by".
+    """
+    for purpose, count in counts.items():
+        if count < least:
+            raise TooLittleDataError(
+                f"{what} {purpose}: {count:,}; at least {least:,} are needed.", remedy
+            )
+
+
 def _day(by_source: Mapping[str, date]) -> pl.Expr:
     return pl.col("source_system").replace_strict(by_source, default=None, return_dtype=pl.Date)

@@ -13,7 +13,16 @@ import polars as pl
 
 from ml.frame.days import Days
 from ml.frame.gate import GateRules, Judgement
-from ml.frame.model import DAY, Data, Model, Params, Slice, Table, TooLittleDataError
+from ml.frame.model import (
+    DAY,
+    Data,
+    Model,
+    Params,
+    Slice,
+    Table,
+    TooLittleDataError,
+    require_rows,
+)
 from ml.frame.scores import SERVED_BY
 from ml.frame.trees import CalibratedTrees, Rows, fit_calibrated, tune_trees
 from ml.payment_anomaly.classifier import LEARNED, column_of, input_names, matrix, rows_of
@@ -151,17 +160,13 @@ class PaymentAnomaly(Model[Fitted]):
         )
         captured = payments.filter("is_captured")
         training, validation = found.learned(captured, "payment_date", MATURE_DAYS)
-        for part, rows in (
-            ("to learn from", training),
-            ("to calibrate by", validation),
-            ("to judge by", found.judged(captured, "payment_date")),
-        ):
-            count = rows.filter("is_charged_back").height
-            if count < LEAST_CHARGEBACKS:
-                raise TooLittleDataError(
-                    f"There are {count} matured chargebacks {part}, at least {LEAST_CHARGEBACKS}.",
-                    "The rules serve until there are more.",
-                )
+        counts = {
+            "to learn from": _chargebacks(training),
+            "to calibrate by": _chargebacks(validation),
+            "to judge by": _chargebacks(found.judged(captured, "payment_date")),
+        }
+        remedy = "The rules serve until there are more."
+        require_rows(counts, LEAST_CHARGEBACKS, "Matured chargebacks", remedy)
         return found
 
     def tune(self, data: Data, judged: Slice, trials: int) -> Params:
@@ -271,6 +276,10 @@ class PaymentAnomaly(Model[Fitted]):
 def _telling(payments: pl.DataFrame) -> pl.DataFrame:
     """Payments of the sources that tell of chargebacks: that others have none says nothing."""
     return payments.filter(pl.col("is_charged_back").any().over("source_system"))
+
+
+def _chargebacks(payments: pl.DataFrame) -> int:
+    return payments.filter("is_charged_back").height
 
 
 def _ranked(fitted: Fitted, rated: pl.DataFrame, cuts: pl.DataFrame) -> pl.DataFrame:

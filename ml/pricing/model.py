@@ -14,7 +14,16 @@ import polars as pl
 
 from ml.frame.days import Days
 from ml.frame.gate import GateRules, Judgement
-from ml.frame.model import DAY, Data, Model, Params, Slice, Table, TooLittleDataError
+from ml.frame.model import (
+    DAY,
+    Data,
+    Model,
+    Params,
+    Slice,
+    Table,
+    TooLittleDataError,
+    require_rows,
+)
 from ml.frame.trees import CalibratedTrees, Floats, Rows, fit_calibrated, tune_trees
 from ml.pricing.elasticity import Elasticities, fit_elasticities
 from ml.pricing.judging import best_threshold, judge_episodes, plot_reliability
@@ -157,16 +166,12 @@ class PriceRecommendation(Model[Fitted]):
         )
         usable = _usable(data)
         training, validation = found.learned(usable, "change_date", WINDOW_DAYS)
-        for part, rows in (
-            ("to learn from", training),
-            ("to calibrate by", validation),
-            ("to judge by", found.judged(usable, "change_date")),
-        ):
-            if rows.height < LEAST_EPISODES:
-                raise TooLittleDataError(
-                    f"There are {rows.height} price changes {part}, at least {LEAST_EPISODES}.",
-                    "Prices stay until there are more.",
-                )
+        counts = {
+            "to learn from": training.height,
+            "to calibrate by": validation.height,
+            "to judge by": found.judged(usable, "change_date").height,
+        }
+        require_rows(counts, LEAST_EPISODES, "Price changes", "Prices stay until there are more.")
         return found
 
     def tune(self, data: Data, judged: Slice, trials: int) -> Params:

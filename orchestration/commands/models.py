@@ -42,8 +42,12 @@ def list_models() -> None:
 
 def compare(
     model: Name,
-    first: Annotated[int | None, typer.Argument(help="A version; the one that serves.")] = None,
-    second: Annotated[int | None, typer.Argument(help="Another one; the latest.")] = None,
+    first: Annotated[
+        int | None, typer.Argument(help="Version number; default: the champion.")
+    ] = None,
+    second: Annotated[
+        int | None, typer.Argument(help="Version number; default: the latest other one.")
+    ] = None,
 ) -> None:
     """Compare two versions of a model by their metrics, each on the slice it was judged on."""
     from ml.frame.registry import Registry
@@ -61,8 +65,8 @@ def compare(
 
 def promote(
     model: Name,
-    version: Annotated[int, typer.Argument(help="The version that should serve.")],
-    force: Annotated[bool, typer.Option(help="Although the gate refused it.")] = False,
+    version: Annotated[int, typer.Argument(help="Version number.")],
+    force: Annotated[bool, typer.Option(help="Promote even if the gate refused it.")] = False,
 ) -> None:
     """Let a version serve from the next scoring on."""
     from orchestration.lib.model_runs import promote_version
@@ -89,7 +93,7 @@ def train(
     models: Annotated[
         list[str] | None, typer.Argument(metavar="[MODEL]...", help="All of them if left out.")
     ] = None,
-    trials: Annotated[int, typer.Option(min=0, help="Budget of parameters to try.")] = 10,
+    trials: Annotated[int, typer.Option(min=0, help="Parameter sets to try, per model.")] = 10,
 ) -> None:
     """Train candidates now and let the gate judge them.
 

@@ -115,7 +115,8 @@ def versions_to_compare(
     found = {version.number: version for version in registry.versions(model_named(name).name)}
     if len(found) < 2:
         raise ModelError(
-            f"There are {len(found)} versions of {name}.", f"`storehouse models train {name}`."
+            f"Versions of {name}: {len(found)}; a comparison needs two.",
+            f"`storehouse models train {name}`.",
         )
     numbers = sorted(found)
     champion = registry.champion(name)

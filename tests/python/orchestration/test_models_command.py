@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import duckdb
 import polars as pl
 import pytest
 from dagster import SensorResult, build_sensor_context
+from rich.console import Console
+from typer.testing import CliRunner
 
 from ingest.home import HOME_VARIABLE, Home
 from ml.errors import ModelError
 from ml.frame.registry import Registry
 from ml.frame.scores import read_scores
 from ml.models import MODELS, model_named
+from orchestration.cli import app
 from orchestration.defs.automation import retrain
 from orchestration.lib.feature_sql import leaking_features
 from orchestration.lib.model_runs import (
@@ -72,9 +76,11 @@ def test_a_version_is_trained_compared_and_taken_back(demo_copy: Home) -> None:
     one, two = Registry(demo_copy.models).versions(DEMAND)
     assert one.tags["data_hash"] == two.tags["data_hash"]
     assert one.metrics == two.metrics  # the same rows and seed
-    for name in ("model.json", "trees.txt"):
-        files = [Registry(demo_copy.models).folder(DEMAND, n) / "shop" / name for n in (1, 2)]
-        assert len({file.read_bytes() if file.exists() else b"" for file in files}) == 1
+    first, second = (
+        {file.name: file.read_bytes() for file in (folder / "shop").iterdir()}
+        for folder in (Registry(demo_copy.models).folder(DEMAND, n) for n in (1, 2))
+    )
+    assert "model.json" in first and first == second
 
     assert roll_back(demo_copy, DEMAND) == "demand v1"
     score_model(demo_copy, model_named(DEMAND))
@@ -110,12 +116,37 @@ def test_a_refused_version_serves_only_by_force(demo_copy: Home) -> None:
     assert registry.champion(DEMAND) == 2
 
 
+def test_a_refused_candidate_ends_the_command_with_status_1(
+    demo_copy: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The refusal of one model counts, whatever comes of those after it."""
+    demand = type(model_named(DEMAND))
+    monkeypatch.setattr(demand, "rules", replace(demand.rules, ceilings={"shop_wape": 0.01}))
+    monkeypatch.setenv(HOME_VARIABLE, str(demo_copy.root))
+    # A console of this test's streams, not of those of the start.
+    monkeypatch.setattr("orchestration.commands.models.console", Console(soft_wrap=True))
+    done = CliRunner().invoke(app, ["models", "train"])
+    assert done.exit_code == 1, done.output
+    registry = Registry(demo_copy.models)
+    reason = registry.version(DEMAND, 2).tags["reason"]
+    assert reason.startswith("limit of shop_wape: ") and reason.endswith(", at most 0.01")
+    said = " ".join(done.output.split())
+    assert f"{DEMAND} v2: refused: {reason}" in said
+    assert "payment_anomaly: not trained: Matured chargebacks to learn from: 0" in said
+    trained = pl.read_parquet(demo_copy.models / "decisions" / "*.parquet").filter(
+        pl.col("model") == DEMAND, pl.col("version") == 2
+    )
+    columns = ("action", "passed", "reason", "served_by")
+    assert trained.select(columns).rows() == [("trained", False, reason, "demand v1")]
+    assert registry.champion(DEMAND) == 1
+
+
 def test_what_is_not_there_is_said(
     demo_home: Home, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     with pytest.raises(ModelError, match="There is no model nonsense"):
         versions_to_compare(Registry(demo_home.models), "nonsense", None, None)
-    with pytest.raises(ModelError, match="There are 1 versions"):
+    with pytest.raises(ModelError, match=f"Versions of {DEMAND}: 1; a comparison needs two"):
         versions_to_compare(Registry(demo_home.models), DEMAND, None, None)
     empty = Home(tmp_path_factory.mktemp("empty"))
     with pytest.raises(ModelError, match="There is no working file"):

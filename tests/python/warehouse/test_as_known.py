@@ -24,6 +24,15 @@ from tests.python.test_documents import OLIST
 from tests.python.warehouse.dbt_runs import business_tables, land, predicted_tables
 from tests.python.warehouse.test_reruns import loads_of, with_key_of
 
+# Feature tables that hold the state of today, for scores of today: no row of them is of the past.
+OF_THE_LAST_DAY = {
+    "attribute_spreads",
+    "attribute_values",
+    "customer_attributes",
+    "price_candidates",
+    "product_attributes",
+}
+
 
 def run(home: Home, *args: str, **environment: str) -> str:
     done = run_storehouse(home, "run", *args, **environment)
@@ -57,6 +66,7 @@ def test_features_of_the_past_do_not_change_when_more_becomes_known(
     run(home)
     snapshot = datetime.strptime(last[0].stem.rsplit("_", 1)[-1], "%Y%m%dT%H%M%SZ")
     features = [node for node in published_models(read_manifest()) if node["schema"] == "features"]
+    assert {node["name"] for node in features} > OF_THE_LAST_DAY
     keys = table_keys(read_manifest())
     compared = 0
     with duckdb.connect(str(home.warehouse_file), read_only=True) as connection:
@@ -64,8 +74,9 @@ def test_features_of_the_past_do_not_change_when_more_becomes_known(
         for node in features:
             table = f"features.{node['name']}"
             labels = node["config"]["meta"].get("labels", [])
-            if "as_of_date" in node["columns"] or "available_at" not in node["columns"]:
-                continue  # of the last day only, or of all days
+            if node["name"] in OF_THE_LAST_DAY:
+                continue
+            assert "available_at" in node["columns"], f"{table} does not say when a row is known"
             columns = ", ".join(name for name in node["columns"] if name not in labels)
             key = ", ".join(keys[table])
             known = f"from {{}} where available_at < timestamp '{snapshot}'"

@@ -7,16 +7,15 @@ import pytest
 
 from ml.demand.choice import (
     CANDIDATES,
-    COMBINATIONS,
     Target,
     choose_serving,
+    combine,
     is_better,
     score,
     simplest_of_the_best,
 )
 from ml.demand.classes import CLASSES, classify, demand_shape
 from ml.demand.grid import Sums
-from ml.demand.methods import METHODS
 
 
 @pytest.mark.parametrize(
@@ -79,11 +78,25 @@ def test_the_score_by_hand() -> None:
     assert score(target.naive, target, np.array([True, True])) == 1
 
 
-def test_every_candidate_is_a_method_or_a_mean_of_known_ones() -> None:
-    known = {*METHODS, "lightgbm"}
-    assert set(CANDIDATES) == known | COMBINATIONS.keys()
-    assert all(set(members) <= known for members in COMBINATIONS.values())
-    assert CANDIDATES[0] == "seasonal_naive"
+def test_a_candidate_is_the_plain_mean_of_its_methods() -> None:
+    values = {
+        "seasonal_naive": 0.0,
+        "moving_average": 1.0,
+        "croston": 2.0,
+        "sba": 3.0,
+        "tsb": 4.0,
+        "pooled_mean": 5.0,
+        "lightgbm": 9.0,
+    }
+    forecasts = {name: np.full((2, 3), value) for name, value in values.items()}
+    found = {name: np.unique(combine(forecasts, name)).tolist() for name in CANDIDATES}
+    assert found == {name: [value] for name, value in values.items()} | {
+        "smoothers": [3.25],
+        "lightgbm_and_moving_average": [5.0],
+        "lightgbm_and_tsb": [6.5],
+        "lightgbm_and_pooled_mean": [7.0],
+        "lightgbm_and_smoothers": [4.75],
+    }
 
 
 @pytest.mark.parametrize(

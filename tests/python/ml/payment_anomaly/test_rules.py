@@ -7,7 +7,6 @@ import random
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -16,9 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from payments import NOON, SCHEMA, frame, minutes
 
+from ingest.home import PROJECT_DIR
 from ml.payment_anomaly.rules import Rule, UnknownRuleError, apply_rules
 
-SEEDS = Path(__file__).resolve().parents[3] / "seeds"
+SEEDS = PROJECT_DIR / "seeds"
 LEVELS = {"LOW": 0, "MEDIUM": 20, "HIGH": 45, "CRITICAL": 70}
 
 RULES = {

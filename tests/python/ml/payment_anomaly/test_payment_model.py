@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from payments import frame
 
-from ingest.home import Home
+from ingest.home import PROJECT_DIR, Home
 from ml.frame.model import Data, Slice, TooLittleDataError
 from ml.frame.monitoring import measure_version
 from ml.frame.reading import read_data
@@ -55,7 +55,7 @@ def payments(days: int = 400, per_day: int = 40, seed: int = 1) -> pl.DataFrame:
 
 
 def data(rows: pl.DataFrame) -> Data:
-    seeds = Path(__file__).resolve().parents[3] / "seeds"
+    seeds = PROJECT_DIR / "seeds"
     with duckdb.connect() as connection:
         rules = connection.sql(
             f"select * exclude description from '{seeds}/payment_rules.csv' order by rule_id"
@@ -82,7 +82,9 @@ def test_the_slice_is_mature_and_a_gap_lies_before_it(judged: Slice) -> None:
 
 
 def test_too_few_chargebacks_leave_the_rules_alone() -> None:
-    with pytest.raises(TooLittleDataError, match="matured chargebacks to learn from, at least 30"):
+    with pytest.raises(
+        TooLittleDataError, match="Matured chargebacks to learn from: 0; at least 30"
+    ):
         MODEL.slice(data(payments(days=180)))
     with pytest.raises(TooLittleDataError, match="No source has told of a chargeback"):
         MODEL.slice(data(payments().clear()))
