@@ -1,0 +1,50 @@
+"""The page of a version: its pictures lie beside it and are shown in it."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from matplotlib.figure import Figure
+from toy import Toy
+
+from ml.frame.card import CARD
+from ml.frame.model import Data, Slice
+from ml.frame.registry import Registry
+from ml.frame.training import train
+
+
+class Drawn(Toy):
+    """A toy with two pictures."""
+
+    def plots(self, fitted: dict[str, float], data: Data, judged: Slice) -> Mapping[str, Figure]:
+        figures = {}
+        for title, values in (("Means by kind", list(fitted.values())), ("Nothing", [])):
+            figures[title] = Figure(figsize=(2, 2))
+            figures[title].subplots().plot(values)
+        return figures
+
+
+def test_pictures_are_beside_the_page_and_in_it(registry: Registry, warehouse: Path) -> None:
+    train(Drawn(), warehouse, registry, code_version="abc", leaks=(), trials=0)
+    folder = registry.folder("toy", 1)
+    files = {file.name: file.read_bytes() for file in folder.glob("*.png")}
+    assert files.keys() == {"means_by_kind.png", "nothing.png"}
+    assert all(content.startswith(b"\x89PNG\r\n\x1a\n") for content in files.values())
+    page = (folder / CARD).read_text(encoding="utf-8")
+    shown = re.findall(r'<img alt="([^"]*)" src="data:image/png;base64,([^"]*)">', page)
+    assert [(title, base64.b64decode(text)) for title, text in shown] == [
+        ("Means by kind", files["means_by_kind.png"]),
+        ("Nothing", files["nothing.png"]),
+    ]
+
+
+def test_a_model_without_pictures_has_a_page_without_them(
+    registry: Registry, warehouse: Path
+) -> None:
+    train(Toy(), warehouse, registry, code_version="abc", leaks=(), trials=0)
+    folder = registry.folder("toy", 1)
+    assert list(folder.glob("*.png")) == []
+    assert "<img" not in (folder / CARD).read_text(encoding="utf-8")
