@@ -24,8 +24,9 @@ def minimise(
     trials: int,
     seed: int,
 ) -> Params:
-    """The parameters with the least loss among `defaults` and at most `trials` others.
+    """The parameters with the least loss of `trials`, of which `defaults` are the first.
 
+    Without trials they are `defaults`, and no loss is asked for.
     `space` has the bounds of each parameter, both whole numbers for one that is whole; a space of
     more than a factor of ten is searched on a logarithmic scale. The same seed, data and number of
     trials give the same parameters.

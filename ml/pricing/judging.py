@@ -14,6 +14,8 @@ from ml.frame.trees import Floats
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+KEEPS_NONE = float(np.nextafter(1.0, 2.0))
+"""A threshold that no probability reaches: a calibrated one may well be 1."""
 _TINY = 1e-6
 
 
@@ -27,9 +29,10 @@ def judge_episodes(episodes: pl.DataFrame, threshold: float) -> Judgement:
     from sklearn.metrics import brier_score_loss, roc_auc_score  # takes seconds
 
     labels = episodes["is_success"].cast(pl.Int8).to_numpy()
-    probability = np.clip(episodes["probability"].to_numpy(), _TINY, 1 - _TINY)
+    given = episodes["probability"].to_numpy()
+    probability = np.clip(given, _TINY, 1 - _TINY)  # no loss is infinite
     metrics: dict[str, float] = {"episodes": float(labels.size), "threshold": threshold}
-    metrics |= _report("", labels, (probability >= threshold).astype(int))
+    metrics |= _report("", labels, (given >= threshold).astype(int))
     majority = int(labels.mean() >= 0.5) if labels.size else 1
     metrics |= _report("majority_", labels, np.full(labels.size, majority))
     metrics |= _report("always_1_", labels, np.ones(labels.size, dtype=int))
@@ -56,17 +59,22 @@ def judge_episodes(episodes: pl.DataFrame, threshold: float) -> Judgement:
 def best_threshold(probability: Floats, lift: Floats) -> float:
     """The least probability at which changes are worth most in all; 0 where that is all of them.
 
-    Among the thresholds between episodes the one that keeps the largest sum of lifts; of equal
-    ones the lowest, which keeps most changes.
+    Among the thresholds between different probabilities the one that keeps the largest sum of
+    lifts; of equal ones the lowest, which keeps most changes. Calibration makes many probabilities
+    equal: no threshold tells those apart.
     """
+    if not probability.size:
+        return 0.0
     order = np.argsort(probability, kind="stable")
-    kept = np.concatenate([[lift.sum()], lift.sum() - np.cumsum(lift[order])])
-    best = int(kept.argmax())
+    ranked = probability[order]
+    kept = lift.sum() - np.concatenate([[0.0], np.cumsum(lift[order])])
+    is_between = np.concatenate([[True], np.diff(ranked) > 0, [True]])
+    best = int(np.where(is_between, kept, -np.inf).argmax())
     if best == 0:
         return 0.0
     if best == probability.size:
-        return 1.0
-    return float((probability[order[best - 1]] + probability[order[best]]) / 2)
+        return KEEPS_NONE
+    return float((ranked[best - 1] + ranked[best]) / 2)
 
 
 def plot_reliability(episodes: pl.DataFrame) -> Figure:

@@ -26,7 +26,7 @@ from ml.frame.model import (
 )
 from ml.frame.trees import CalibratedTrees, Floats, Rows, fit_calibrated, tune_trees
 from ml.pricing.elasticity import Elasticities, fit_elasticities
-from ml.pricing.judging import best_threshold, judge_episodes, plot_reliability
+from ml.pricing.judging import KEEPS_NONE, best_threshold, judge_episodes, plot_reliability
 from ml.pricing.policy import HOLD, SKIP, Guardrails, gain_per_unit, held, propose
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ _RECENT = "recent_sales_ratio"
 _STATE = ("days_since_change", "planned_discount_share", "usual_daily_units", _RECENT)
 LEARNED = ("change_share", *_STATE)
 INPUTS = (*LEARNED, "category_elasticity", "margin_share", "predicted_gain_share")
+_MADE_OF = {"predicted_gain_share": "change_share"}
 _METRIC = "binary_logloss"
 
 
@@ -199,7 +200,7 @@ class PriceRecommendation(Model[Fitted]):
         if fitted.trees is None or fitted.elasticities is None:
             training = judged.training(_usable(data), "change_date")
             rate = float(training["is_success"].to_numpy().mean())
-            return judge_episodes(rows.with_columns(pl.lit(rate).alias("probability")), 1.0)
+            return judge_episodes(rows.with_columns(pl.lit(rate).alias("probability")), KEEPS_NONE)
         probability = fitted.trees.probability(_rows(rows, fitted.elasticities)[0])
         return judge_episodes(
             rows.with_columns(pl.Series("probability", probability)), fitted.threshold
@@ -217,7 +218,10 @@ class PriceRecommendation(Model[Fitted]):
         elasticities = fitted.elasticities or Elasticities({}, {}, 0.0)
         proposed = propose(elasticities.of(products), guardrails)
         if fitted.trees is None:
+            # What else there is to say of a price comes from a prior that nobody vouches for.
+            stays = pl.col("action") != SKIP
             proposed = held(proposed, pl.lit(True), "no_model_serves").with_columns(
+                pl.when(stays).then(pl.lit("no_model_serves")).otherwise("reason").alias("reason"),
                 pl.lit(None, pl.Float64).alias("success_probability"),
                 pl.lit(None, pl.Float64).alias("elasticity"),
                 pl.lit(None, pl.Float64).alias("elasticity_deviation"),
@@ -240,9 +244,13 @@ class PriceRecommendation(Model[Fitted]):
         )
 
     def important(self, fitted: Fitted) -> tuple[str, ...]:
-        """Those of the strongest inputs that are features of price_episodes."""
+        """Features of price_episodes that are among the strongest inputs, or that those stem from.
+
+        The predicted gain is often all there is: what changes it is how prices are changed.
+        """
         strongest = fitted.trees.strongest() if fitted.trees else ()
-        return tuple(name for name in strongest if name in LEARNED)
+        names = dict.fromkeys(_MADE_OF.get(name, name) for name in strongest)
+        return tuple(name for name in names if name in LEARNED)
 
     def save(self, fitted: Fitted, folder: Path) -> None:
         """Writes trees, elasticities and threshold; the baseline has nothing to keep."""
@@ -319,7 +327,8 @@ def _matrix(episodes: pl.DataFrame, elasticities: Elasticities) -> Floats:
         frame = episodes.with_columns(
             pooled,
             pl.Series("margin_share", (price - cost) / price),
-            pl.Series("predicted_gain_share", gain / (price - cost)),
+            # Of the size of the margin: a gain of what is sold at a loss is a gain.
+            pl.Series("predicted_gain_share", gain / np.abs(price - cost)),
         )
     rows: Floats = (
         frame.select(pl.col(name).cast(pl.Float64) for name in INPUTS)

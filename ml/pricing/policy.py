@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,11 @@ Floats = npt.NDArray[np.float64]
 RAISE, HOLD, LOWER, SKIP = "raise", "hold", "lower", "skip"
 GRID_STEP = 0.01
 LEAST_CHANGE = 0.02
-_QUANTILE = 0.52  # of the normal distribution, 70 %
+CONFIDENCE = 0.70
+"""Of each bound by itself: a gain is at least its lower bound with this probability. The two ends
+of the elasticity that are looked at are one-sided bounds, a central interval of 40 %."""
+_QUANTILE = NormalDist().inv_cdf(CONFIDENCE)
+_HALF_CENT = 0.005
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,7 @@ def propose(products: pl.DataFrame, guardrails: Guardrails) -> pl.DataFrame:
     proposed = products.with_columns(
         pl.Series("_optimum", optimum),
         pl.Series("_change", change),
+        pl.Series("_price", _in_cents(price, cost, change, guardrails)),
         pl.Series("expected_daily_margin", sold * (price - cost)).fill_nan(None),
         pl.Series("expected_daily_gain", sold * gain).fill_nan(None),
         pl.Series("lower_daily_gain", sold * lower).fill_nan(None),
@@ -64,6 +70,8 @@ def propose(products: pl.DataFrame, guardrails: Guardrails) -> pl.DataFrame:
         .then(pl.lit("near_the_optimum"))
         .when(pl.col("_change").abs() <= LEAST_CHANGE)
         .then(pl.lit("gain_not_certain"))
+        .when((pl.col("_price") - pl.col("price").cast(pl.Float64)).abs() < _HALF_CENT)
+        .then(pl.lit("near_the_optimum"))
     )
     result = proposed.with_columns(reason.alias("reason"))
     moves = pl.col("reason").is_null()
@@ -77,8 +85,9 @@ def propose(products: pl.DataFrame, guardrails: Guardrails) -> pl.DataFrame:
         .otherwise(pl.lit(LOWER))
         .alias("action"),
         pl.when(moves).then("_change").otherwise(0.0).alias("change_share"),
+        pl.col("_price").alias("proposed_price"),
     )
-    return _priced(result).drop("_change", "_optimum")
+    return _priced(result).drop("_change", "_optimum", "_price")
 
 
 def held(proposed: pl.DataFrame, condition: pl.Expr, reason: str) -> pl.DataFrame:
@@ -95,17 +104,26 @@ def held(proposed: pl.DataFrame, condition: pl.Expr, reason: str) -> pl.DataFram
 def _priced(decided: pl.DataFrame) -> pl.DataFrame:
     """Price, gains and the reason of a change, as the action has it."""
     stays = ~pl.col("action").is_in([RAISE, LOWER])
-    price = pl.col("price").cast(pl.Float64)
+    price = pl.when(stays).then(pl.col("price").cast(pl.Float64)).otherwise("proposed_price")
     return decided.with_columns(
-        pl.when(pl.col("action") != SKIP)
-        .then((price * (1 + pl.col("change_share"))).round(2))
-        .alias("proposed_price"),
+        pl.when(pl.col("action") != SKIP).then(price).alias("proposed_price"),
         *(
             pl.when(stays & pl.col(name).is_not_null()).then(0.0).otherwise(name).alias(name)
             for name in ("expected_daily_gain", "lower_daily_gain")
         ),
         pl.when(stays).then("reason").otherwise(pl.lit("margin_is_higher")).alias("reason"),
     )
+
+
+def _in_cents(price: Floats, cost: Floats, change: Floats, guardrails: Guardrails) -> Floats:
+    """Changed prices in whole cents; rounding takes none beyond a bound that its change keeps."""
+    most = guardrails.max_change_share
+    highest = np.floor(price * (1 + most) * 100 + 1e-6) / 100
+    floor = np.minimum(cost * (1 + guardrails.min_margin_share), price * (1 + most))
+    lowest = np.ceil(np.maximum(floor, price * (1 - most)) * 100 - 1e-6) / 100
+    nearest = np.floor(price * (1 + change) * 100 + 0.5) / 100
+    found: Floats = np.minimum(np.maximum(nearest, lowest), highest)
+    return found
 
 
 def best_change(
@@ -121,12 +139,11 @@ def best_change(
     `deviation` of the elasticity only changes are looked at that gain at either end of it: where
     the optimum is not certain to, a smaller step towards it often is.
     """
-    most = guardrails.max_change_share
-    steps = round(most / GRID_STEP)
+    steps = int(guardrails.max_change_share / GRID_STEP + 1e-9)
     grid: Floats = np.arange(-steps, steps + 1, dtype=np.float64) * GRID_STEP
     own, paid, response = price[:, None], cost[:, None], elasticity[:, None]
     floor = paid * (1 + guardrails.min_margin_share)
-    allowed = own * (1 + grid) >= np.minimum(floor, own * (1 + most)) - 1e-9
+    allowed = own * (1 + grid) >= np.minimum(floor, own * (1 + grid[-1])) - 1e-9
     if deviation is not None:
         allowed &= lower_gain_per_unit(own, paid, response, deviation[:, None], grid) > 0
     margin = gain_per_unit(own, paid, response, grid[None, :])

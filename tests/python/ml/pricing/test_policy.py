@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.pricing.judging import best_threshold, judge_episodes
+from ml.pricing.judging import KEEPS_NONE, best_threshold, judge_episodes
 from ml.pricing.policy import (
+    CONFIDENCE,
     Guardrails,
     best_change,
     gain_per_unit,
@@ -44,9 +46,8 @@ def test_the_change_is_the_best_that_the_bounds_allow(
     found = best_change(np.array([price]), np.array([cost]), np.array([elasticity]), WIDE)[0]
     best = cost * elasticity / (1 + elasticity)  # where marginal margin is 0
     bounded = min(max(best, price * 0.5, cost * 1.1), price * 1.5)
-    reach = np.array([max(cost * 1.1, price * 0.5), price * 1.5])
-    assert found == pytest.approx(bounded / price - 1, abs=0.0101) or not reach[0] <= price * 1.5
-    assert price * (1 + found) >= min(cost * 1.1, price * 1.5) - 1e-6
+    assert found == pytest.approx(bounded / price - 1, abs=0.0101)
+    assert price * (1 + found) >= cost * 1.1 - 1e-6
 
 
 def test_a_price_below_the_optimum_is_raised_and_one_above_lowered() -> None:
@@ -102,21 +103,70 @@ def test_the_gain_of_no_change_is_nothing() -> None:
     assert zero[0] == 0
 
 
+@pytest.mark.parametrize("elasticity", [-2.0, -4.0])
+def test_the_gain_is_at_least_its_bound_as_often_as_is_said(elasticity: float) -> None:
+    found = proposal(elasticity=elasticity, elasticity_deviation=0.4)
+    change = found["change_share"]
+    assert abs(change) > 0.05
+    true = np.array(NormalDist(elasticity, 0.4).samples(20_000, seed=3))
+    gains = gain_per_unit(np.array(10.0), np.array(6.0), true, np.array(change))
+    assert np.mean(gains >= found["lower_daily_gain"]) == pytest.approx(CONFIDENCE, abs=0.01)
+
+
+def test_rounding_to_cents_breaks_no_guardrail() -> None:
+    assert proposal(price=0.33, cost_amount=0.2)["proposed_price"] == 0.37  # 0.38 is 15.2 % more
+    floored = proposal(price=1.21, cost_amount=1.01, elasticity=-12.0)  # 8 % less is 1.1132
+    assert floored["proposed_price"] == 1.12  # its floor is 1.111
+    # No price in cents is within the bounds but the one there is.
+    still = proposal(price=0.05, cost_amount=0.02)
+    assert (still["action"], still["reason"]) == ("hold", "near_the_optimum")
+    assert (still["proposed_price"], still["expected_daily_gain"]) == (0.05, 0)
+
+
+def test_a_bound_between_two_steps_of_the_grid_is_not_crossed() -> None:
+    for most, step in ((0.155, 0.15), (0.29, 0.29), (0.07, 0.07)):
+        limits = Guardrails(min_margin_share=0.1, max_change_share=most, min_days=28)
+        assert proposal(limits, elasticity=-1.1)["change_share"] == pytest.approx(step)
+        under = proposal(limits, price=6.0, elasticity=-5.0, cost_amount=7.0)
+        assert under["change_share"] == pytest.approx(step)
+
+
 @pytest.mark.parametrize(
     ("probability", "lift", "threshold"),
     [
         ([0.2, 0.4, 0.6, 0.8], [-1, -1, 2, 2], 0.5),
         ([0.2, 0.4, 0.6, 0.8], [1, 1, 2, 2], 0.0),
-        ([0.2, 0.4, 0.6, 0.8], [-1, -1, -2, -2], 1.0),
+        ([0.2, 0.4, 0.6, 0.8], [-1, -1, -2, -2], KEEPS_NONE),
         ([0.8, 0.2, 0.6, 0.4], [2, -3, -1, 2], 0.3),
+        ([0.5, 0.5, 0.9], [-3, 2, 0.1], 0.7),  # equal ones stay or go together
+        ([0.5, 0.5, 1.0], [-3, 2, -1], KEEPS_NONE),
+        ([], [], 0.0),
     ],
 )
 def test_the_threshold_keeps_what_was_worth_most(
     probability: list[float], lift: list[float], threshold: float
 ) -> None:
-    assert best_threshold(np.array(probability), np.array(lift, dtype=float)) == pytest.approx(
-        threshold
+    given, lifts = np.array(probability, dtype=float), np.array(lift, dtype=float)
+    found = best_threshold(given, lifts)
+    assert found == pytest.approx(threshold)
+    worth = [lifts[given >= line].sum() for line in (*given, KEEPS_NONE)]
+    assert lifts[given >= found].sum() == pytest.approx(max(worth))
+
+
+def test_a_threshold_that_keeps_none_keeps_no_certain_success() -> None:
+    episodes = pl.DataFrame(
+        {
+            "source_system": "shop",
+            "product_id": ["p", "q"],
+            "change_date": "2025-01-01",
+            "probability": [1.0, 0.5],
+            "is_success": [True, False],
+            "lift": [1.0, -1.0],
+        }
     )
+    none, one = (judge_episodes(episodes, line).metrics for line in (KEEPS_NONE, 1.0))
+    assert (none["class_1_recall"], none["policy_value"]) == (0, 0)
+    assert (one["class_1_recall"], one["policy_value"]) == (1, 0.5)
 
 
 def test_the_report_is_counted_by_hand() -> None:
