@@ -343,15 +343,17 @@ def _forecast(
     """Forecast in ordered units: what is reported is partly cancelled later."""
     from ml.demand.baselines import Baseline
 
-    panel = _panel(data, source, rows).as_of(origin)
+    def forecast(method: Fitted | Baseline) -> pl.DataFrame:
+        return method.forecast(_panel(data, source, rows).as_of(origin), origin)
+
     fit = fitted.fits.get(source)
     if fit is None:
         naive = Baseline(BASELINE, _shape(rows)[0])
         share = _settled_share(rows, origin)
-        found = data.once(f"{BASELINE} {source} {origin}", lambda: naive.forecast(panel, origin))
+        found = data.once(f"{BASELINE} {source} {origin}", lambda: forecast(naive))
     else:
         share = fitted.settled_shares[source]
-        found = fit.forecast(panel, origin)
+        found = forecast(fit)
     return found.with_columns(
         pl.col("forecast_units") * share,
         *((pl.col(name) * share).round() for name in ("p10", "p50", "p90")),

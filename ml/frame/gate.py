@@ -74,11 +74,12 @@ class LossRatio:
 
 @dataclass(frozen=True)
 class Check:
-    """One question of the gate and its answer."""
+    """One question of the gate and its answer, with the ratio of losses where it is about one."""
 
     name: str
     passed: bool
     detail: str
+    ratio: LossRatio | None = None
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,11 @@ class Decision:
 
     passed: bool
     checks: tuple[Check, ...]
+
+    @property
+    def loss_to_baseline(self) -> LossRatio | None:
+        """The loss by that of the baseline; None where they could not be compared."""
+        return next(check.ratio for check in self.checks if check.name == _against("baseline"))
 
     @property
     def reason(self) -> str:
@@ -136,12 +142,9 @@ def decide(
     return Decision(all(check.passed for check in checks), tuple(checks))
 
 
-def against_baseline(
-    served: Judgement, baseline: Judgement, rules: GateRules, seed: int
-) -> tuple[Check, LossRatio]:
-    """Whether a version that serves would still pass against the baseline, and its loss by that."""
-    pairs = _paired(served.losses, baseline.losses)
-    return _comparison_check("baseline", pairs, rules, seed), _loss_ratio(pairs, rules, seed)
+def against_baseline(served: Judgement, baseline: Judgement, rules: GateRules, seed: int) -> Check:
+    """Whether a version that serves would still pass against the baseline."""
+    return _comparison_check("baseline", _paired(served.losses, baseline.losses), rules, seed)
 
 
 def loss_ratio(
@@ -193,7 +196,7 @@ def _paired(candidate: pl.DataFrame, incumbent: pl.DataFrame) -> pl.DataFrame:
 
 
 def _comparison_check(name: str, pairs: pl.DataFrame, rules: GateRules, seed: int) -> Check:
-    title = f"against {name}"
+    title = _against(name)
     if pairs["loss"].null_count() or pairs["before"].null_count():
         return Check(title, False, "it was not judged on the same units")
     if not np.isfinite(float(pairs["loss"].sum())):
@@ -207,7 +210,12 @@ def _comparison_check(name: str, pairs: pl.DataFrame, rules: GateRules, seed: in
         found.upper <= limit and (name != "baseline" or found.value < 1),
         f"loss x {found.value:.3f}, with {rules.confidence:.0%} confidence at most "
         f"x {found.upper:.3f}, limit x {limit:.3f}",
+        found,
     )
+
+
+def _against(name: str) -> str:
+    return f"against {name}"
 
 
 def _loss_ratio(pairs: pl.DataFrame, rules: GateRules, seed: int) -> LossRatio:

@@ -182,11 +182,11 @@ def measure_version(
         windows = list(_windows(rows, model.watch_days))
         drift += [known | row for column in columns for row in _drifts(column, windows)]
         if kind == SCORE and windows:
+            missing = {*range(1, WINDOWS + 1)} - {number for number, _, _ in windows}
             earlier = _earlier_windows(registry.models, version, source, last)
             drift += [
                 known | row | {"window_number": number}
-                for number, rows_before in enumerate(earlier, len(windows) + 1)
-                if number <= WINDOWS
+                for number, rows_before in zip(sorted(missing), earlier, strict=False)
                 for row in rows_before
             ]
     performance = _performance(model, version, registry, data) if version.is_champion else []
@@ -289,11 +289,11 @@ def _performance(
         return
     champion = model.judge(load_version(model, registry, version.number), data, judged)
     baseline = model.judge(model.baseline(), data, judged)
-    check, ratio = against_baseline(champion, baseline, model.rules, model.seed)
-    at_training = version.metrics.get(LOSS_BOUND, float("inf"))
-    values = {LOSS_TO_BASELINE: ratio.value} | dict(champion.metrics)
-    for metric, value in values.items():
-        is_worse = not check.passed or ratio.lower > at_training
+    check = against_baseline(champion, baseline, model.rules, model.seed)
+    ratio, at_training = check.ratio, version.metrics.get(LOSS_BOUND, float("inf"))
+    is_worse = not check.passed or (ratio is not None and ratio.lower > at_training)
+    values: dict[str, float | None] = {LOSS_TO_BASELINE: ratio.value if ratio else None}
+    for metric, value in (values | dict(champion.metrics)).items():
         has_fallen = metric == LOSS_TO_BASELINE and is_worse
         yield {
             "judged_from_date": min(judged.judged_from.values()),

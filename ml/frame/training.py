@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from ml.frame.card import Card, write_card
-from ml.frame.gate import Candidate, Judgement, against_baseline, decide
+from ml.frame.gate import Candidate, Decision, Judgement, decide
 from ml.frame.model import Data, Model, Params, Slice, TooLittleDataError
 from ml.frame.monitoring import (
     LOSS_BOUND,
@@ -100,7 +100,7 @@ def train(
         decision = decide(
             candidate, found.baseline, found.champion, model.contract, model.rules, model.seed
         )
-        card = _card(model, data, judged, found, code_version)
+        card = _card(model, data, judged, found, decision, code_version)
         write_card(folder, card, decision, model.plots(found.fitted, data, judged))
         number = registry.register(
             model.name,
@@ -161,9 +161,17 @@ def _spread(metrics: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {name: float(np.std([one[name] for one in metrics], ddof=1)) for name in names}
 
 
-def _card(model: Model[Any], data: Data, judged: Slice, found: _Judged, code_version: str) -> Card:
+def _card(
+    model: Model[Any],
+    data: Data,
+    judged: Slice,
+    found: _Judged,
+    decision: Decision,
+    code_version: str,
+) -> Card:
     """What the card tells; the loss by that of the baseline stands among the metrics."""
-    _, ratio = against_baseline(found.candidate, found.baseline, model.rules, model.seed)
+    ratio = decision.loss_to_baseline
+    compared = {LOSS_TO_BASELINE: ratio.value, LOSS_BOUND: ratio.upper} if ratio else {}
     others = {model.baseline_name: found.baseline} | found.compared
     return Card(
         model=model.name,
@@ -180,7 +188,7 @@ def _card(model: Model[Any], data: Data, judged: Slice, found: _Judged, code_ver
         seed=model.seed,
         features=model.features,
         params=found.params,
-        metrics={**found.candidate.metrics, LOSS_TO_BASELINE: ratio.value, LOSS_BOUND: ratio.upper},
+        metrics={**found.candidate.metrics, **compared},
         spread=found.spread,
         compared={name: judgement.metrics for name, judgement in others.items()},
         seconds=found.seconds,

@@ -69,7 +69,11 @@ class CalibratedTrees:
 
     def probability(self, rows: Floats) -> Floats:
         """Calibrated probability by row, shape (rows,)."""
-        found: Floats = np.interp(self.score(rows), self.raw, self.calibrated)
+        return self.calibrate(self.score(rows))
+
+    def calibrate(self, scores: Floats) -> Floats:
+        """The probability that goes with each of `scores`, of the same shape."""
+        found: Floats = np.interp(scores, self.raw, self.calibrated)
         return found
 
     def score(self, rows: Floats) -> Floats:

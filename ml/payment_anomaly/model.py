@@ -286,9 +286,9 @@ def _ranked(fitted: Fitted, rated: pl.DataFrame, cuts: pl.DataFrame) -> pl.DataF
     """Rated payments with chargeback_probability, risk_level and review_score."""
     probability = learned = pl.lit(None, dtype=pl.Float64)
     if fitted.trees is not None:
-        rows = matrix(rated, fitted.trees.inputs)
+        scores = fitted.trees.score(matrix(rated, fitted.trees.inputs))
         is_told = pl.col("is_captured") & pl.col("source_system").is_in(fitted.sources)
-        found = (fitted.trees.probability(rows), fitted.trees.score(rows))
+        found = (fitted.trees.calibrate(scores), scores)
         probability, learned = (pl.when(is_told).then(pl.Series(each)) for each in found)
     scored = rated.with_columns(
         probability.alias("chargeback_probability"), learned.alias("_learned_score")

@@ -134,6 +134,14 @@ def test_too_few_units_or_other_units_prove_nothing() -> None:
     assert "against baseline" in failed(decide(GOOD, other, None, CONTRACT, RULES, 1))
 
 
+def test_the_decision_holds_the_loss_by_the_baseline() -> None:
+    found = decide(GOOD, judgement(1.0), judgement(0.75), CONTRACT, RULES, 1).loss_to_baseline
+    assert found is not None and found.lower <= found.value <= found.upper
+    assert found.value == pytest.approx(0.7)
+    other = Judgement({}, judgement(1.0).losses.head(150))
+    assert decide(GOOD, other, None, CONTRACT, RULES, 1).loss_to_baseline is None
+
+
 def test_the_same_input_gives_the_same_decision() -> None:
     one, two = (decide(GOOD, judgement(1.0), None, CONTRACT, RULES, 7) for _ in range(2))
     assert one == two
