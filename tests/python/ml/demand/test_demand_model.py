@@ -132,6 +132,19 @@ def test_the_panel_knows_nothing_of_the_future_but_plans() -> None:
     assert frame["discount_share"].null_count() == 0
 
 
+def test_a_period_without_stock_is_masked_until_now() -> None:
+    empty = [FIRST + timedelta(days=day) for day in (3, KNOWN - 1, KNOWN)]
+    frame = panel_of(
+        rows(products=2).with_columns(
+            (pl.col("business_date").is_in(empty) & (pl.col("product_id") == "p01")).alias(
+                "is_stock_out"
+            )
+        )
+    ).frame
+    masked = frame.filter("is_masked").select("series_id", "period").rows()
+    assert masked == [("p01", empty[0]), ("p01", empty[1])]
+
+
 def test_a_day_of_the_past_is_forecast_by_what_was_known_before_it(
     shop: Data, fitted: Forecasters
 ) -> None:
