@@ -1,7 +1,3 @@
-{% set product_attributes = [
-    'weight_g', 'length_cm', 'height_cm', 'width_cm', 'photo_count', 'supplier_lead_time_days'
-] %}
-
 with products as (
     select * from {{ ref('product_attributes') }}
 ),
@@ -52,7 +48,7 @@ origins as (
 ),
 
 known_values as (
-    {%- for attribute in product_attributes %}
+    {%- for attribute in var('product_attributes') %}
     select
         source_system,
         'product' as subject,

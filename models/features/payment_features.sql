@@ -24,19 +24,9 @@ countries as (
 payments_in_context as (
     select
         payments.*,
-        coalesce(
-            orders.time_zone, {{ setting_of('payments.source_system', 'time_zone', 'UTC') }}
-        ) as time_zone,
-        coalesce(
-            orders.reporting_currency,
-            {{ setting_of('payments.source_system', 'reporting_currency', 'XXX') }}
-        ) as reporting_currency,
         orders.country_code as ship_to_country_code,
         countries.time_zone as ship_to_time_zone,
-        customers.account_created_at,
-        cast({{ to_local(
-            'payments.paid_at', setting_of('payments.source_system', 'time_zone', 'UTC')
-        ) }} as date) as payment_date
+        customers.account_created_at
     from payments
     left join orders
         on payments.source_system = orders.source_system
@@ -66,9 +56,7 @@ payment_features as (
         payments.currency,
         payments.amount,
         payments.reporting_currency,
-        {{ converted(
-            'payments.amount', effective_rate('payments.currency', 'payments.reporting_currency')
-        ) }} as reporting_amount,
+        payments.reporting_amount,
         payments.installments,
         payments.card_token,
         payments.device_hash,
@@ -99,7 +87,6 @@ payment_features as (
     left join links
         on payments.source_system = links.source_system
         and payments.payment_id = links.payment_id
-    {{ join_rates('payments.currency', 'payments.reporting_currency', 'payments.payment_date') }}
 )
 
 select * from payment_features

@@ -111,8 +111,8 @@ rated_days as (
         - cast(ordered_margin_before as double) / nullif(in_stock_days_before, 0)
             as daily_margin_change,
         days_after = {{ days }}
-        and in_stock_days_before >= {{ days // 2 }}
-        and in_stock_days_after >= {{ days // 2 }} as is_measured,
+        and in_stock_days_before >= {{ days * var('price_least_stock_share') }}
+        and in_stock_days_after >= {{ days * var('price_least_stock_share') }} as is_measured,
         available_at
     from measured_days
 )

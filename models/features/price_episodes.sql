@@ -32,28 +32,9 @@ changes as (
     where price_before is not null
 ),
 
-episodes as (
+compared_changes as (
     select
-        changes.source_system,
-        changes.product_id,
-        changes.business_date as change_date,
-        changes.category,
-        changes.currency,
-        changes.price_before,
-        changes.price as price_after,
-        (changes.price - changes.price_before) / cast(changes.price_before as double)
-            as change_share,
-        changes.cost_amount,
-        {{ days_between('changes.previous_change_date', 'changes.business_date') }}
-            as days_since_change,
-        changes.planned_discount_share,
-        changes.usual_daily_units,
-        changes.recent_sales_ratio,
-        changes.in_stock_days_before,
-        changes.units_before,
-        changes.daily_margin_before,
-        changes.in_stock_days_after,
-        changes.daily_margin_change,
+        changes.*,
         cast(controls.control_count as integer) as control_count,
         controls.control_daily_margin_change,
         case
@@ -63,15 +44,43 @@ episodes as (
             when not changes.is_measured then 'too_few_days_in_stock'
             when coalesce(controls.control_count, 0) < {{ var('price_least_controls') }}
                 then 'too_few_controls'
-        end as unusable_reason,
-        changes.daily_margin_change > controls.control_daily_margin_change as is_success,
-        changes.available_at
+        end as unusable_reason
     from changes
     left join controls
         on changes.source_system = controls.source_system
         and changes.category = controls.category
         and changes.currency = controls.currency
         and changes.business_date = controls.business_date
+),
+
+episodes as (
+    select
+        source_system,
+        product_id,
+        business_date as change_date,
+        category,
+        currency,
+        price_before,
+        price as price_after,
+        (price - price_before) / cast(price_before as double) as change_share,
+        cost_amount,
+        {{ days_between('previous_change_date', 'business_date') }} as days_since_change,
+        planned_discount_share,
+        usual_daily_units,
+        recent_sales_ratio,
+        in_stock_days_before,
+        units_before,
+        daily_margin_before,
+        in_stock_days_after,
+        daily_margin_change,
+        control_count,
+        control_daily_margin_change,
+        unusable_reason,
+        case
+            when unusable_reason is null then daily_margin_change > control_daily_margin_change
+        end as is_success,
+        available_at
+    from compared_changes
 )
 
 select * from episodes

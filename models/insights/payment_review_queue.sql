@@ -53,7 +53,7 @@ queued_payments as (
         reason_codes,
         served_by
     from open_payments
-    where review_rank <= ceil(open_count * {{ var('review_budget_share') }})
+    where review_rank <= greatest(1, floor(open_count * {{ var('review_budget_share') }}))
 )
 
 select * from queued_payments

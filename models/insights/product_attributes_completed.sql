@@ -1,6 +1,4 @@
-{% set attributes = [
-    'weight_g', 'length_cm', 'height_cm', 'width_cm', 'photo_count', 'supplier_lead_time_days'
-] %}
+{% set attributes = var('product_attributes') %}
 
 with products as (
     select * from {{ ref('product_attributes') }}

@@ -26,7 +26,7 @@ links as (
         device_hash,
         is_captured,
         payment_status,
-        amount,
+        reporting_amount,
         paid_at,
         available_at,
         charged_back_available_at
@@ -44,7 +44,7 @@ linked_payments as (
         links.link_type,
         earlier.is_captured,
         earlier.payment_status,
-        earlier.amount,
+        earlier.reporting_amount,
         earlier.customer_id <> links.customer_id as is_of_another,
         earlier.device_hash = links.device_hash as is_on_device,
         earlier.customer_id,
@@ -80,8 +80,9 @@ counted_links as (
         count(*) filter (where link_type = 'customer' and is_captured) as customer_payments,
         count(*) filter (where link_type = 'customer' and is_on_device)
             as customer_payments_on_device,
-        cast(round(avg(amount) filter (where link_type = 'customer' and is_captured), 2) as double)
-            as customer_mean_amount,
+        cast(round(
+            avg(reporting_amount) filter (where link_type = 'customer' and is_captured), 2
+        ) as double) as customer_mean_amount,
         min(days_ago) filter (where link_type = 'customer') as customer_days_since_payment,
         count(*) filter (where is_charged_back) as linked_chargebacks
     from linked_payments

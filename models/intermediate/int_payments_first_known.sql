@@ -90,6 +90,26 @@ payments as (
     from olist_first as payments
     left join olist_orders as orders
         on payments.order_id = orders.order_id
+),
+
+dated_payments as (
+    select
+        *,
+        cast(
+            {{ to_local('paid_at', setting_of('source_system', 'time_zone', 'UTC')) }} as date
+        ) as payment_date,
+        {{ setting_of('source_system', 'reporting_currency', 'XXX') }} as reporting_currency
+    from payments
+),
+
+rated_payments as (
+    select
+        payments.*,
+        {{ converted(
+            'payments.amount', effective_rate('payments.currency', 'payments.reporting_currency')
+        ) }} as reporting_amount
+    from dated_payments as payments
+    {{ join_rates('payments.currency', 'payments.reporting_currency', 'payments.payment_date') }}
 )
 
-select * from payments
+select * from rated_payments

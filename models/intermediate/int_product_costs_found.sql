@@ -37,8 +37,10 @@ changes as (
 last_of_days as (
     select
         *,
-        case when seen_before is null then date '1900-01-01' else change_date end
-            as valid_from_date,
+        case
+            when seen_before is null then cast({{ first_instant() }} as date)
+            else change_date
+        end as valid_from_date,
         row_number() over (
             partition by source_system, product_id, seen_before is null, change_date
             order by seen_at desc

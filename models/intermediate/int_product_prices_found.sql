@@ -45,11 +45,14 @@ dated_changes as (
     where price_before is null or price <> price_before
 ),
 
+-- The first instant is that of no zone: west of Greenwich it would be a day of 1899.
 business_days as (
     select
         *,
-        cast({{ to_local('changed_at', setting_of('source_system', 'time_zone', 'UTC')) }} as date)
-            as change_date
+        cast(case
+            when price_before is null then changed_at
+            else {{ to_local('changed_at', setting_of('source_system', 'time_zone', 'UTC')) }}
+        end as date) as change_date
     from dated_changes
 ),
 

@@ -3,10 +3,10 @@ with decisions as (
         model,
         action,
         version,
-        passed,
+        passed as is_passed,
         reason,
         served_by,
-        as_of,
+        as_of as as_of_date,
         data_hash,
         code_version,
         decided_at
