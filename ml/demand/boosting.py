@@ -8,6 +8,7 @@ the trees learn are factors. Models are kept as LightGBM's own text.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import lightgbm as lgb
@@ -28,17 +29,16 @@ PARAMETERS: dict[str, Any] = {
     "lambda_l2": 10.0,
     "max_bin": 127,
 }
-SEARCH_SPACE: dict[str, dict[str, Any]] = {
-    "objective": {"type": "categorical", "choices": ["poisson", "tweedie"]},
-    "tweedie_variance_power": {"type": "float", "low": 1.05, "high": 1.6},
-    "learning_rate": {"type": "float", "low": 0.02, "high": 0.15, "log": True},
-    "num_trees": {"type": "int", "low": 50, "high": 500},
-    "num_leaves": {"type": "int", "low": 4, "high": 63, "log": True},
-    "min_data_in_leaf": {"type": "int", "low": 50, "high": 2000, "log": True},
-    "feature_fraction": {"type": "float", "low": 0.4, "high": 1.0},
-    "lambda_l2": {"type": "float", "low": 0.1, "high": 100.0, "log": True},
+SEARCH_SPACE: dict[str, tuple[float, float]] = {
+    "tweedie_variance_power": (1.05, 1.6),
+    "learning_rate": (0.02, 0.15),
+    "num_trees": (50, 300),
+    "num_leaves": (4, 63),
+    "min_data_in_leaf": (50, 2000),
+    "feature_fraction": (0.4, 1.0),
+    "lambda_l2": (0.1, 100.0),
 }
-"""What a search over PARAMETERS may try, as the arguments of Optuna's suggest methods."""
+"""The bounds of what a search over PARAMETERS may try; a power near 1 is a Poisson loss."""
 
 _LARGEST_FACTOR = 4.0  # in logs: e^4 = 55 times the pooled mean
 
@@ -75,16 +75,20 @@ def origins_before(grid: Grid, end: int, least: int) -> list[int]:
     return sorted(range(end - 1, stop - 1, -frequency.step))
 
 
-def train(
-    maker: FeatureMaker,
-    end: int,
-    columns: list[int],
-    parameters: Mapping[str, Any],
-    most: int,
-    threads: int,
-    seed: int,
-) -> str | None:
-    """The model text learned from periods before `end`; None without a row to learn from."""
+@dataclass(frozen=True)
+class Matrix:
+    """Rows to learn from: float32 features (rows x names), units, and the logarithm of the base."""
+
+    names: list[str]
+    features: Floats
+    units: Floats
+    offset: Floats
+
+
+def matrix_before(
+    maker: FeatureMaker, end: int, columns: list[int], most: int, seed: int
+) -> Matrix | None:
+    """What is learned from periods before `end`; None without a unit to learn from."""
     grid = maker.grid
     parts, targets, offsets = [], [], []
     for rows, _ in training_rows(grid, end, columns, most, seed):
@@ -92,11 +96,15 @@ def train(
         parts.append(features)
         targets.append(grid.units[rows.series, rows.target])
         offsets.append(np.log(base))
-    if not parts or sum(part.shape[0] for part in parts) == 0:
+    if sum(float(units.sum()) for units in targets) == 0:
         return None
-    label = np.concatenate(targets)
-    if label.sum() == 0:
-        return None
+    return Matrix(
+        maker.names, np.concatenate(parts), np.concatenate(targets), np.concatenate(offsets)
+    )
+
+
+def train(matrix: Matrix, parameters: Mapping[str, Any], threads: int, seed: int) -> lgb.Booster:
+    """Trees with PARAMETERS but for those given."""
     settings = PARAMETERS | dict(parameters)
     rounds = int(settings.pop("num_trees"))
     fixed = {
@@ -107,20 +115,18 @@ def train(
         "verbosity": -1,
     }
     data = lgb.Dataset(
-        np.concatenate(parts),
-        label=label,
-        init_score=np.concatenate(offsets),
-        feature_name=maker.names,
+        matrix.features,
+        label=matrix.units,
+        init_score=matrix.offset,
+        feature_name=matrix.names,
         categorical_feature=list(CATEGORICAL),
         free_raw_data=True,
     )
-    booster = lgb.train(settings | fixed, data, num_boost_round=rounds)
-    return str(booster.model_to_string())
+    return lgb.train(settings | fixed, data, num_boost_round=rounds)
 
 
-def predict(maker: FeatureMaker, booster: lgb.Booster, rows: Rows, threads: int) -> Floats:
-    """Mean units of rows."""
-    features, base = maker.make(rows)
+def predict(features: Floats, base: Floats, booster: lgb.Booster, threads: int) -> Floats:
+    """Mean units of rows with these features (rows x names) and bases."""
     factor = booster.predict(features, raw_score=True, num_threads=threads)
     found: Floats = base * np.exp(np.clip(factor, -_LARGEST_FACTOR, _LARGEST_FACTOR))
     return found

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date
-from typing import Any
 
 import numpy as np
 
-from ml.demand.choice import COLD
+from ml.demand.boosting import PARAMETERS, SEARCH_SPACE
+from ml.demand.choice import COLD, is_better
 from ml.demand.errors import PanelError
 from ml.demand.features import FeatureMaker, FeaturePlan
 from ml.demand.fitted import Fitted, Model
-from ml.demand.frequency import Frequency
+from ml.demand.frequency import Floats, Frequency
 from ml.demand.grid import Grid
 from ml.demand.panel import Panel
 from ml.demand.settings import Settings
 from ml.demand.validation import Backtest, train_before
+from ml.frame.model import Params
+from ml.frame.tuning import minimise
 
 SEED = 20_240_501
 
@@ -39,7 +40,12 @@ def fit(
     backtest = Backtest.of(grid, settings)
     variants = backtest.variants()
     plan = _plan(backtest)
-    trees = backtest.trees(plan, seed)
+    lessons = backtest.lessons(plan, seed)
+    trees = (
+        None
+        if lessons is None
+        else [lesson.forecast(settings.parameters, settings, seed) for lesson in lessons]
+    )
     choice, calibration, scores = backtest.choose(variants, trees)
     text = None
     if choice.needs_trees():
@@ -60,27 +66,38 @@ def fit(
     )
 
 
-def validation_loss(
+def tune(
     panel: Panel,
     origin: date,
     frequency: Frequency,
+    trials: int,
     settings: Settings | None = None,
     seed: int = SEED,
-    parameters: Mapping[str, Any] | None = None,
-) -> float:
-    """The mean score of the trees with some parameters over the validation origins.
+) -> Params:
+    """Parameters of the trees whose score over the validation origins is least of `trials`.
 
-    What a search over SEARCH_SPACE minimises; below 1 is better than the seasonal naive forecast.
-    Raises PanelError where the history has no room for an origin.
+    None of them where the history has no room for trees, or where what was found beats
+    PARAMETERS by no more than the spread over the origins: what wins among many by less won by
+    luck. Raises PanelError and FutureLeakError.
     """
+    if trials < 1:
+        return {}
     settings = settings or Settings()
     backtest = Backtest.of(history_grid(panel, origin, frequency), settings)
-    trees = backtest.trees(_plan(backtest), seed, parameters)
-    if trees is None:
-        raise PanelError(
-            "The history is too short to validate trees on.", "Give more periods before the origin."
-        )
-    return float(np.mean(backtest.scores_of(trees)))
+    lessons = backtest.lessons(_plan(backtest), seed)
+    if lessons is None:
+        return {}
+    tried: list[tuple[Params, Floats]] = []
+
+    def loss(parameters: Params) -> float:
+        forecasts = [lesson.forecast(parameters, settings, seed) for lesson in lessons]
+        tried.append((parameters, np.array(backtest.scores_of(forecasts))))
+        return float(tried[-1][1].mean())
+
+    defaults = {name: PARAMETERS[name] for name in SEARCH_SPACE}
+    minimise(loss, SEARCH_SPACE, defaults, trials, seed)
+    best, scores = min(tried, key=lambda one: float(one[1].mean()))
+    return best if is_better(scores, tried[0][1]) else {}
 
 
 def history_grid(panel: Panel, origin: date, frequency: Frequency) -> Grid:

@@ -140,23 +140,33 @@ class DemandForecast(Model[Forecasters]):
         return Slice(train, judged, before, last)
 
     def tune(self, data: Data, judged: Slice, trials: int) -> Params:
-        """The defaults: parameters of trees hardly moved validation errors on any data set."""
-        return {}
+        """For each source (`source.parameter`) what did best on origins before the slice."""
+        from ml.demand.fitting import tune
+
+        return {
+            f"{source}.{name}": value
+            for source, panel, origin, frequency in _histories(data, judged)
+            for name, value in tune(panel, origin, frequency, trials, seed=self.seed).items()
+        }
 
     def fit(self, data: Data, judged: Slice, params: Params) -> Forecasters:
         """For each source of the slice a fit on the periods before it."""
         from ml.demand.fitting import fit
         from ml.demand.settings import Settings
 
-        fits, shares = {}, {}
-        for source, rows in _sources(data):
-            if source not in judged.train_before:
-                continue
-            origin = judged.train_before[source]
-            panel = _panel(data, source, rows).as_of(origin)
-            frequency = _shape(rows)[0]
-            fits[source] = fit(panel, origin, frequency, Settings(parameters=params), self.seed)
-            shares[source] = _settled_share(rows, origin)
+        fits = {}
+        for source, panel, origin, frequency in _histories(data, judged):
+            own = {
+                name.removeprefix(f"{source}."): value
+                for name, value in params.items()
+                if name.startswith(f"{source}.")
+            }
+            fits[source] = fit(panel, origin, frequency, Settings(parameters=own), self.seed)
+        shares = {
+            source: _settled_share(rows, judged.train_before[source])
+            for source, rows in _sources(data)
+            if source in fits
+        }
         return Forecasters(fits, shares)
 
     def judge(self, fitted: Forecasters, data: Data, judged: Slice) -> Judgement:
@@ -296,6 +306,14 @@ def panel_of(rows: pl.DataFrame, units: str = "reported_units") -> Panel:
         ),
         _PLANNED,
     )
+
+
+def _histories(data: Data, judged: Slice) -> Iterator[tuple[str, Panel, date, Frequency]]:
+    """For each source of the slice: what may be learned from, its origin and its periods."""
+    for source, rows in _sources(data):
+        if source in judged.train_before:
+            origin = judged.train_before[source]
+            yield source, _panel(data, source, rows).as_of(origin), origin, _shape(rows)[0]
 
 
 def _panel(data: Data, source: str, rows: pl.DataFrame, units: str = "reported_units") -> Panel:

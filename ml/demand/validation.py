@@ -9,7 +9,7 @@ from typing import Any
 import lightgbm as lgb
 import numpy as np
 
-from ml.demand.boosting import origins_before, predict, train
+from ml.demand.boosting import Matrix, matrix_before, origins_before, predict, train
 from ml.demand.choice import (
     CANDIDATES,
     TREES,
@@ -39,6 +39,22 @@ _LEAST_HISTORY = 2
 """Half horizons of history before the first validation origin."""
 _LEAST_WINDOWS = 300
 """Horizons of history, over all series, that trees need before the first validation origin."""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What trees learn from before a validation origin; features and bases of its horizon."""
+
+    matrix: Matrix
+    features: Floats
+    base: Floats
+    horizon: int
+
+    def forecast(self, parameters: Mapping[str, Any], settings: Settings, seed: int) -> Floats:
+        """The forecast (series x horizon) of trees that learned with some parameters."""
+        booster = train(self.matrix, parameters, settings.threads, seed)
+        found = predict(self.features, self.base, booster, settings.threads)
+        return found.reshape(-1, self.horizon)
 
 
 @dataclass(frozen=True)
@@ -88,10 +104,8 @@ class Backtest:
         scores = [self.scores_of(self._means(method, option)) for option in options]
         return options[simplest_of_the_best(np.array(scores))]
 
-    def trees(
-        self, plan: FeaturePlan, seed: int, parameters: Mapping[str, Any] | None = None
-    ) -> list[Floats] | None:
-        """Forecasts of trees that learned from what was before each validation origin.
+    def lessons(self, plan: FeaturePlan, seed: int) -> list[Lesson] | None:
+        """What trees learn from before each validation origin, and what they then forecast.
 
         None where an origin has nothing to learn from, or too little: a series tells one
         independent thing per horizon of its history, and common shocks are no more than noise.
@@ -102,10 +116,11 @@ class Backtest:
         maker = FeatureMaker(self.grid, self.smoothed, plan)
         found = []
         for target in self.targets:
-            text = train_before(maker, target.column, self.settings, seed, parameters)
-            if text is None:
+            matrix = _matrix_before(maker, target.column, self.settings, seed)
+            if matrix is None:
                 return None
-            found.append(trees_forecast(maker, text, target.column, self.settings.threads))
+            features, base = maker.make(_horizon_rows(self.grid, target.column))
+            found.append(Lesson(matrix, features, base, self.grid.frequency.horizon))
         return found
 
     def choose(
@@ -232,24 +247,27 @@ def training_columns(grid: Grid, end: int) -> list[int]:
     return origins_before(grid, end, grid.frequency.windows[1])
 
 
-def train_before(
-    maker: FeatureMaker,
-    end: int,
-    settings: Settings,
-    seed: int,
-    parameters: Mapping[str, Any] | None = None,
-) -> str | None:
-    """The text of trees learned from periods before `end`."""
-    chosen = settings.parameters if parameters is None else parameters
-    columns = training_columns(maker.grid, end)
-    return train(maker, end, columns, chosen, settings.most_rows, settings.threads, seed)
+def train_before(maker: FeatureMaker, end: int, settings: Settings, seed: int) -> str | None:
+    """The text of trees learned from periods before `end`; None without a unit to learn from."""
+    matrix = _matrix_before(maker, end, settings, seed)
+    if matrix is None:
+        return None
+    return str(train(matrix, settings.parameters, settings.threads, seed).model_to_string())
 
 
 def trees_forecast(maker: FeatureMaker, text: str, column: int, threads: int) -> Floats:
     """The forecast (series x horizon) of trees from the origin at `column`."""
-    horizon = maker.grid.frequency.horizon
-    series = np.repeat(np.arange(maker.grid.size), horizon)
-    steps = np.tile(np.arange(1, horizon + 1), maker.grid.size)
-    booster = lgb.Booster(model_str=text)
-    found = predict(maker, booster, Rows(column, series, steps), threads)
-    return found.reshape(-1, horizon)
+    features, base = maker.make(_horizon_rows(maker.grid, column))
+    found = predict(features, base, lgb.Booster(model_str=text), threads)
+    return found.reshape(-1, maker.grid.frequency.horizon)
+
+
+def _matrix_before(maker: FeatureMaker, end: int, settings: Settings, seed: int) -> Matrix | None:
+    return matrix_before(maker, end, training_columns(maker.grid, end), settings.most_rows, seed)
+
+
+def _horizon_rows(grid: Grid, column: int) -> Rows:
+    """Every series and period of the horizon from `column` on."""
+    horizon = grid.frequency.horizon
+    series = np.repeat(np.arange(grid.size), horizon)
+    return Rows(column, series, np.tile(np.arange(1, horizon + 1), grid.size))

@@ -1,0 +1,29 @@
+with product_forecasts as (
+    select * from {{ ref('ml_demand_forecast') }}
+),
+
+category_forecasts as (
+    select
+        source_system,
+        category,
+        forecast_origin_date,
+        period_start_date,
+        period_days,
+        horizon,
+        is_latest,
+        cast(count(*) as integer) as product_count,
+        sum(forecast_units) as forecast_units,
+        served_by
+    from product_forecasts
+    group by
+        source_system,
+        category,
+        forecast_origin_date,
+        period_start_date,
+        period_days,
+        horizon,
+        is_latest,
+        served_by
+)
+
+select * from category_forecasts
