@@ -23,7 +23,6 @@ from bench.ml.report import Cell, Goal, Part, Table
 from ingest.home import Home
 from ml.frame.model import Data, Model
 from ml.frame.reading import read_data
-from ml.frame.training import TRIALS
 from ml.models import MODELS
 
 MOST_RATIO = 1.3
@@ -100,7 +99,7 @@ def _work(model: Model[Any], data: Data) -> None:
     """What a training and a scoring do with rows that were read."""
     fresh = Data(data.frames, data.content_hash, data.read_at)  # nothing made before
     judged = model.slice(fresh)
-    fitted = model.fit(fresh, judged, model.tune(fresh, judged, TRIALS))
+    fitted = model.fit(fresh, judged, model.tune(fresh, judged, model.trials))
     model.score(fitted, fresh)
 
 

@@ -141,7 +141,8 @@ class Model(ABC, Generic[F]):
     which the frame adds; `dated_by` names its business date, by which scores can be computed again
     for a range of days, unless only the last day is known (`is_dated` is False). Where `kept_dates`
     is not 0, so many dates of each source are kept as they were predicted then. `as_of_sql` gives
-    the latest business date there is, which tells how old a version is. A version is trained anew
+    the latest business date there is, which tells how old a version is. A training tries `trials`
+    sets of hyper-parameters unless it is told a number. A version is trained anew
     after `retrain_days`, or when it drifted, but not within `cool_down_days`; drift is looked for
     in windows of `watch_days`, in features, in `label` and in `watched_scores`.
     """
@@ -161,6 +162,7 @@ class Model(ABC, Generic[F]):
     cool_down_days: ClassVar[int] = 2
     watch_days: ClassVar[int] = 28
     kept_dates: ClassVar[int] = 0
+    trials: ClassVar[int] = 10
     is_dated: ClassVar[bool] = True
     seed: ClassVar[int] = 20_251_231
 

@@ -26,8 +26,6 @@ from ml.frame.reading import read_data
 from ml.frame.registry import Registry, Version
 from ml.frame.scoring import serving
 
-TRIALS = 10
-
 
 @dataclass(frozen=True)
 class Trained:
@@ -72,10 +70,11 @@ def train(
     *,
     code_version: str,
     leaks: Sequence[str],
-    trials: int = TRIALS,
+    trials: int | None = None,
 ) -> Trained:
     """Trains, judges and registers one version; it serves from now on if the gate lets it.
 
+    `trials` are sets of hyper-parameters to try, None: as many as the model asks for.
     `leaks` are columns (`table.column`, and a word in brackets) that the leak tests do not pass.
     Raises ModelError when the tables cannot be read.
     """
@@ -84,7 +83,7 @@ def train(
         judged = model.slice(data)
     except TooLittleDataError as error:
         return Trained(model.name, None, False, error.message)
-    found = _judge(model, data, judged, registry, trials)
+    found = _judge(model, data, judged, registry, model.trials if trials is None else trials)
     with tempfile.TemporaryDirectory(prefix=".training-", dir=registry.models) as scratch:
         folder = Path(scratch) / "artefacts"
         folder.mkdir()

@@ -93,7 +93,14 @@ def train(
     models: Annotated[
         list[str] | None, typer.Argument(metavar="[MODEL]...", help="All of them if left out.")
     ] = None,
-    trials: Annotated[int, typer.Option(min=0, help="Parameter sets to try, per model.")] = 10,
+    trials: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Sets of hyper-parameters to try, per model.",
+            show_default="10, none for demand_forecast",
+        ),
+    ] = None,
 ) -> None:
     """Train candidates now and let the gate judge them.
 

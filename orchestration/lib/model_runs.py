@@ -25,14 +25,16 @@ from ml.frame.reading import read_as_of, read_data
 from ml.frame.registry import Registry, Version
 from ml.frame.scores import read_scores
 from ml.frame.scoring import ScoreReport, score
-from ml.frame.training import TRIALS, Trained, train, training_due
+from ml.frame.training import Trained, train, training_due
 from ml.models import model_named
 from orchestration.lib.feature_sql import leaking_features
 from orchestration.lib.project import read_manifest
 from orchestration.lib.publish import code_version
 
 
-def train_model(home: Home, model: Model[Any], *, force: bool, trials: int = TRIALS) -> Trained:
+def train_model(
+    home: Home, model: Model[Any], *, force: bool, trials: int | None = None
+) -> Trained:
     """Trains a version if one is due, or if `force` says so, and lets the gate judge it."""
     _require_warehouse(home)
     registry = Registry(home.models)
