@@ -35,6 +35,8 @@ CANDIDATES = (
     *(name for name in COMBINATIONS if name != "smoothers"),
 )
 """Simplest first; the mean of all smoothers is simpler than to choose one of them."""
+OF_FEW = ("smoothers", "seasonal_naive")
+"""Candidates of a panel too small for trees: which of many wins there is told by common shocks."""
 COLD = "pooled_mean"
 """What serves series that are too young to be judged by their own history."""
 _LEAST_SERIES = 30

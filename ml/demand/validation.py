@@ -12,6 +12,8 @@ import numpy as np
 from ml.demand.boosting import Matrix, matrix_before, origins_before, predict, train
 from ml.demand.choice import (
     CANDIDATES,
+    COLD,
+    OF_FEW,
     TREES,
     Choice,
     Target,
@@ -20,7 +22,6 @@ from ml.demand.choice import (
     choose_variants,
     combine,
     is_better,
-    members_of,
     methods_forecast,
     score,
     served,
@@ -127,12 +128,9 @@ class Backtest:
         self, by_class: dict[str, dict[str, Variant]], trees: list[Floats] | None
     ) -> tuple[Choice, Calibration, dict[str, list[float]]]:
         """The choice, the calibration of what it serves, and the scores of candidates by origin."""
-        methods = tuple(by_class)
-        known = (*methods, *((TREES,) if trees is not None else ()))
-        candidates = [n for n in CANDIDATES if set(members_of(n)) <= set(known)]
+        candidates = list(OF_FEW if trees is None else CANDIDATES)
         if not self.targets:
-            simple = "pooled_mean" if "pooled_mean" in methods else methods[0]
-            return Choice(by_class, dict.fromkeys(CLASSES, simple)), Calibration({}), {}
+            return Choice(by_class, dict.fromkeys(CLASSES, COLD)), Calibration({}), {}
         forecasts = self._forecasts(by_class, trees)
         scores = np.stack(
             [self._scores([combine(own, name) for own in forecasts]) for name in candidates]

@@ -231,6 +231,17 @@ def test_the_winner_on_a_seasonal_panel_is_not_the_moving_average() -> None:
     assert means[6] > 5 * means[1]
 
 
+def test_a_panel_too_small_for_trees_is_served_all_smoothers_or_its_season() -> None:
+    rng = np.random.default_rng(3)
+    origin = period(DAY, 170)
+    weekday = np.array([1, 1, 1, 2, 4, 9, 6])[np.arange(170) % 7]
+    served = {}
+    for name, mean in {"level": np.full(170, 3.0), "season": 20.0 * weekday}.items():
+        panel = Panel(frame(rng.poisson(mean, (12, 170)).astype(np.float64), DAY))
+        served[name] = set(fit(panel, origin, DAY, QUICK).model.choice.serving.values())
+    assert served == {"level": {"smoothers"}, "season": {"seasonal_naive"}}
+
+
 def test_cold_and_planned_series_get_the_level_of_their_category() -> None:
     origin = period(WEEK, 30)
     units = np.random.default_rng(1).poisson(20, (20, 30)).astype(float)
