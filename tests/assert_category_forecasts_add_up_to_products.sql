@@ -36,4 +36,4 @@ full outer join categories
 where
     products.product_count is distinct from categories.product_count
     or coalesce(abs(products.forecast_units - categories.forecast_units), 1)
-    > 1e-9 * greatest(1, products.forecast_units)
+    > 1e-6 * greatest(1, products.forecast_units)

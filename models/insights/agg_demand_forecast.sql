@@ -12,7 +12,8 @@ category_forecasts as (
         horizon,
         is_latest,
         cast(count(*) as integer) as product_count,
-        sum(forecast_units) as forecast_units,
+        -- A sum of doubles depends on the order in which threads bring the rows; this does not.
+        cast(sum(cast(forecast_units as decimal(28, 9))) as double) as forecast_units,
         served_by
     from product_forecasts
     group by
