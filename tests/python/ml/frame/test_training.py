@@ -67,7 +67,8 @@ def test_a_good_candidate_serves(registry: Registry, warehouse: Path, tmp_path: 
     assert (trained.version, trained.is_promoted) == (1, True)
     folder = registry.folder("toy", 1)
     assert {CARD, METRICS, RECORD, "means.json"} <= {path.name for path in folder.iterdir()}
-    page = (folder / CARD).read_text()
+    assert trained.card is not None
+    page = trained.card.read_text()
     assert "Means by kind." in page and "abc" in page and f"{TABLE}.kind" in page
     report = score(Toy(), warehouse, registry, tmp_path / "scores")
     assert (report.rows, report.served, report.warnings) == (2 * DAYS, "means v1", [])
