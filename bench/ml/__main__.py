@@ -28,7 +28,7 @@ NAMES = ["demand", "censoring", "prices", "payments", "gate", "drift", "overhead
 OVERHEAD_SCALE = "1"
 """At 10 the repeated trainings would take an hour."""
 OLIST = "olist"
-SETS = {
+SETS: dict[str, str | None] = {
     "shop": None,
     "olist by category": OLIST,
     "olist by product": OLIST,
@@ -127,7 +127,10 @@ def missing_data(
 
     The warehouse of Olist needs its files only to be made.
     """
-    wanted = {"demand": [SETS[name] for name in sets], "overhead": [OLIST]}
+    wanted: dict[str, list[str | None]] = {
+        "demand": [SETS[name] for name in sets],
+        "overhead": [OLIST],
+    }
     there = {OLIST} if homes.has_olist else set()
     missing = {
         part: sorted({name for name in names if name and not (DATA / name).is_dir()} - there)

@@ -25,14 +25,14 @@ def homes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Homes:
     return Homes(tmp_path / "homes")
 
 
-def test_only_the_parts_that_read_public_data_ask_for_it(homes: Homes) -> None:
+def test_only_the_parts_that_read_public_data_ask_for_it(homes: Homes, tmp_path: Path) -> None:
     assert main.missing_data(homes, NEEDING_NONE, main.SETS) == {}
     assert main.missing_data(homes, main.NAMES, ["shop", "olist by product", "carparts"]) == {
         "demand": ["carparts", "olist"],
         "overhead": ["olist"],
     }
     assert main.missing_data(homes, ["demand"], ["shop"]) == {}
-    (main.DATA / "carparts").mkdir(parents=True)
+    (tmp_path / "data" / "carparts").mkdir(parents=True)
     made = Home(homes.folder / "olist").published_file
     made.parent.mkdir(parents=True)
     made.touch()
@@ -41,7 +41,7 @@ def test_only_the_parts_that_read_public_data_ask_for_it(homes: Homes) -> None:
 
 
 def test_a_part_without_data_runs_and_one_with_says_what_is_missing(
-    homes: Homes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    homes: Homes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written: list[str] = []
     monkeypatch.setattr(main, "parts", lambda *_: {"drift": lambda: Part([], [])})
