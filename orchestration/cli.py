@@ -7,7 +7,14 @@ import typer
 from orchestration.commands.admin import is_empty, prepare, rebuild_history
 from orchestration.commands.diff import diff
 from orchestration.commands.land import land, simulate
-from orchestration.commands.models import compare, drift, list_models, promote, train
+from orchestration.commands.models import (
+    compare,
+    drift,
+    forget_days,
+    list_models,
+    promote,
+    train,
+)
 from orchestration.commands.models import rollback as roll_back_model
 from orchestration.commands.prove import prove_incremental
 from orchestration.commands.publish import publish, rollback, versions
@@ -35,6 +42,7 @@ models.command("list")(list_models)
 models.command("rollback")(roll_back_model)
 models.command()(compare)
 models.command()(drift)
+models.command()(forget_days)
 models.command()(promote)
 models.command()(train)
 

@@ -1,9 +1,10 @@
 """How good the Python models are: one table for each question, one line for each goal.
 
 `make bench-ml`, or `python -m bench.ml [--only prices gate] [--homes FOLDER] [--sample 500]`. Needs
-`uv pip install --editable '.[bench]'`, which make does, and the data sets in STOREHOUSE_TEST_DATA,
-or ../shared/data. The warehouses it measures are made where they are not there yet and kept. Prints
-tables and `goal NAME VALUE TARGET met|missed`; writes bench/results/ml.json.
+`uv pip install --editable '.[bench]'`, which make does, and for some parts public data sets in
+STOREHOUSE_TEST_DATA, or ../shared/data. The warehouses it measures are made where they are not
+there yet and kept. Prints tables and `goal NAME VALUE TARGET met|missed`; writes
+bench/results/ml.json.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,15 @@ HOMES = PROJECT_DIR / "bench" / "results" / "homes"
 NAMES = ["demand", "censoring", "prices", "payments", "gate", "drift", "overhead"]
 OVERHEAD_SCALE = "1"
 """At 10 the repeated trainings would take an hour."""
-SETS = ["shop", "olist by category", "olist by product", "retail", "carparts"]
+OLIST = "olist"
+SETS: dict[str, str | None] = {
+    "shop": None,
+    "olist by category": OLIST,
+    "olist by product": OLIST,
+    "retail": "online_retail_ii",
+    "carparts": "carparts",
+}
+"""Sets of demand, and the folder of public data that each is read from."""
 RESULTS = PROJECT_DIR / "bench" / "results" / "ml.json"
 
 
@@ -82,13 +91,17 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES)
     parser.add_argument("--homes", type=Path, default=HOMES, help="where warehouses are kept")
     parser.add_argument("--scale", default="10", help="of the simulated shop")
-    parser.add_argument("--sets", nargs="+", choices=SETS, default=SETS, help="of demand")
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS), help="of demand")
     parser.add_argument("--sample", type=int, default=500, help="series judged of each set")
     parser.add_argument("--repeats", type=int, default=5, help="pairs of timings of the overhead")
     options = parser.parse_args()
-    if not DATA.is_dir():
-        sys.exit(f"There is no {DATA}: set STOREHOUSE_TEST_DATA to the folder of the data sets.")
     homes = Homes(options.homes.resolve(), options.scale)
+    if missing := missing_data(homes, options.only, options.sets):
+        lacking = "; ".join(f"{part}: {', '.join(names)}" for part, names in missing.items())
+        sys.exit(
+            f"There is not all of the public data in {DATA} ({lacking}). Set STOREHOUSE_TEST_DATA "
+            "to the folder that holds it, or choose other parts by --only, other sets by --sets."
+        )
     results: dict[str, Any] = {}
     goals: list[Goal] = []
     for name, measure in parts(homes, options).items():
@@ -105,6 +118,26 @@ def main() -> None:
     for goal in goals:
         sys.stdout.write(goal.line + "\n")
     write_results("ml", (_earlier() if options.only != NAMES else {}) | results)
+
+
+def missing_data(
+    homes: Homes, only: Collection[str], sets: Collection[str]
+) -> dict[str, list[str]]:
+    """The folders of public data that chosen parts need and that are not there, by part.
+
+    The warehouse of Olist needs its files only to be made.
+    """
+    wanted: dict[str, list[str | None]] = {
+        "demand": [SETS[name] for name in sets],
+        "overhead": [OLIST],
+    }
+    there = {OLIST} if homes.has_olist else set()
+    missing = {
+        part: sorted({name for name in names if name and not (DATA / name).is_dir()} - there)
+        for part, names in wanted.items()
+        if part in only
+    }
+    return {part: names for part, names in missing.items() if names}
 
 
 def _earlier() -> dict[str, Any]:

@@ -37,6 +37,11 @@ class Homes:
         """Olist after `storehouse run`; its files are in STOREHOUSE_TEST_DATA."""
         return self._made("olist", ["land", str(DATA / "olist"), "--source", "olist"], ["run"])
 
+    @property
+    def has_olist(self) -> bool:
+        """Whether that of Olist was made."""
+        return Home(self.folder / "olist").published_file.exists()
+
     def _made(self, name: str, *commands: list[str]) -> Home:
         home = Home(self.folder / name)
         if home.published_file.exists():

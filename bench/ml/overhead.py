@@ -84,13 +84,13 @@ def run(home: Home, homes: Sequence[Home], repeats: int) -> Part:
 def shares(steps: pl.DataFrame) -> Mapping[str, float]:
     """Seconds of all steps of the latest run and of those of models, and the latter's share.
 
-    Steps of models train (reading, leak tests and gate included) or score.
+    Steps of models train (reading, leak tests and gate included), score, or watch for drift.
     """
     latest = steps.filter(pl.col("run_started_at") == pl.col("run_started_at").max())
     total = float(latest["seconds"].sum())
     found = {
         name: float(latest.filter(pl.col("step").str.starts_with(prefix))["seconds"].sum())
-        for name, prefix in (("train s", "train_"), ("score s", "scores__"))
+        for name, prefix in (("train s", "train_"), ("score s", "scores__"), ("watch s", "watch"))
     }
     return {"run s": total, **found, "share of ml": sum(found.values()) / total}
 

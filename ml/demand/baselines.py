@@ -11,7 +11,7 @@ from ml.demand.choice import COLD, Choice
 from ml.demand.classes import CLASSES
 from ml.demand.errors import DemandError
 from ml.demand.features import FeaturePlan
-from ml.demand.fitted import Fitted, Model
+from ml.demand.fitted import Fitted, Learned
 from ml.demand.fitting import history_grid
 from ml.demand.frequency import Frequency
 from ml.demand.methods import METHODS
@@ -51,7 +51,7 @@ class Baseline:
         choice = Choice(variants, dict.fromkeys(CLASSES, self.name))
         calibration = backtest.calibration(choice)
         plan = FeaturePlan.of(grid, 0, 1.0)
-        model = Model(
+        model = Learned(
             frequency=self.frequency,
             settings=self.settings,
             seed=0,

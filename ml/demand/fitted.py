@@ -41,7 +41,7 @@ COLUMNS = {
 
 
 @dataclass(frozen=True)
-class Model:
+class Learned:
     """All that a fit learned but the trees; `scores` are those of the candidates by origin."""
 
     frequency: Frequency
@@ -58,7 +58,7 @@ class Model:
 class Fitted:
     """A model and LightGBM's text of its trees, None where no class is served by them."""
 
-    model: Model
+    model: Learned
     trees: str | None = None
 
     def forecast(self, panel: Panel, origin: date) -> pl.DataFrame:
@@ -117,7 +117,7 @@ class Fitted:
         return cls(model, text)
 
 
-def _frame(grid: Grid, mean: Floats, classes: Ints, is_cold: Bools, model: Model) -> pl.DataFrame:
+def _frame(grid: Grid, mean: Floats, classes: Ints, is_cold: Bools, model: Learned) -> pl.DataFrame:
     """The rows of a forecast, from the launch of each series on."""
     horizon = grid.frequency.horizon
     row = np.repeat(np.arange(grid.size), horizon)
@@ -152,7 +152,7 @@ def _require_covariates(grid: Grid, plan: FeaturePlan) -> None:
         )
 
 
-def _model_of(content: dict[str, Any]) -> Model:
+def _model_of(content: dict[str, Any]) -> Learned:
     def tuples(values: dict[str, Any]) -> dict[str, Any]:
         return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
 
@@ -165,7 +165,7 @@ def _model_of(content: dict[str, Any]) -> Model:
         name: tuple(Group(**tuples(group)) for group in own)
         for name, own in content["calibration"]["groups"].items()
     }
-    return Model(
+    return Learned(
         frequency=Frequency(**tuples(content["frequency"])),
         settings=Settings(**content["settings"]),
         seed=content["seed"],

@@ -10,7 +10,7 @@ from ml.demand.boosting import PARAMETERS, SEARCH_SPACE
 from ml.demand.choice import COLD, is_better
 from ml.demand.errors import PanelError
 from ml.demand.features import FeatureMaker, FeaturePlan
-from ml.demand.fitted import Fitted, Model
+from ml.demand.fitted import Fitted, Learned
 from ml.demand.frequency import Floats, Frequency
 from ml.demand.grid import Grid
 from ml.demand.panel import Panel
@@ -52,7 +52,7 @@ def fit(
         maker = FeatureMaker(grid, backtest.smoothed, plan)
         text = train_before(maker, grid.now, settings, seed)
     return Fitted(
-        Model(
+        Learned(
             frequency=frequency,
             settings=settings,
             seed=seed,

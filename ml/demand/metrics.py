@@ -26,7 +26,7 @@ class Accuracy:
     """Errors of one forecast; NaN where nothing can be judged.
 
     `wape` = sum |y - f| / sum y; `bias` = sum (f - y) / sum y; `mase` and `rmsse` are means over
-    series, over `scaled_series` of them; `rows` are the periods judged.
+    series that have a scale; `rows` are the periods judged.
     """
 
     wape: float
@@ -34,7 +34,6 @@ class Accuracy:
     mase: float
     rmsse: float
     rows: int
-    scaled_series: int
 
 
 @dataclass(frozen=True)
@@ -109,7 +108,6 @@ def accuracy(rows: pl.DataFrame, scale: pl.DataFrame) -> Accuracy:
         mase=_mean(by_series["mase"]),
         rmsse=_mean(by_series["rmsse"]),
         rows=rows.height,
-        scaled_series=by_series["rmsse"].drop_nulls().len(),
     )
 
 

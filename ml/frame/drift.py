@@ -9,7 +9,7 @@ by most samples of 100 rows: what counts is the line or that quantile, whichever
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -150,9 +150,3 @@ def _pooled(expected: Ints, actual: Ints) -> tuple[Ints, Ints]:
 def _numbers(values: pl.Series) -> Floats:
     numbers: Floats = values.cast(pl.Float64).fill_null(float("nan")).to_numpy()
     return numbers
-
-
-def alarmed(drifts: Sequence[Drift]) -> list[str]:
-    """The columns beyond their alarm line, the furthest first."""
-    far = [drift for drift in drifts if drift.state == ALARMED]
-    return [drift.column for drift in sorted(far, key=lambda drift: -drift.psi)]

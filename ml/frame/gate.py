@@ -32,7 +32,8 @@ class Judgement:
 class Candidate:
     """All that the gate looks at; `leaks` are features that a leak test found to know the future.
 
-    `score_seconds` is how long scoring took, `size_bytes` what the artefacts take on disk.
+    `score_seconds` is the processor time that scoring took, `size_bytes` what the artefacts take on
+    disk.
     """
 
     judgement: Judgement
@@ -129,7 +130,8 @@ def decide(
         Check(
             "latency",
             candidate.score_seconds <= rules.most_seconds,
-            f"scoring took {candidate.score_seconds:.1f} s, at most {rules.most_seconds:.0f}",
+            f"scoring took {candidate.score_seconds:.1f} s of processor time, "
+            f"at most {rules.most_seconds:.0f}",
         )
     )
     checks.append(

@@ -140,11 +140,11 @@ class Model(ABC, Generic[F]):
     `scores` is the contract of the Parquet it writes (one row per `key`), without `served_by`,
     which the frame adds; `dated_by` names its business date, by which scores can be computed again
     for a range of days, unless only the last day is known (`is_dated` is False). Where `kept_dates`
-    is not 0, so many dates of each source are kept as they were predicted then. `as_of_sql` gives
-    the latest business date there is, which tells how old a version is. A training tries `trials`
-    sets of hyper-parameters unless it is told a number. A version is trained anew
-    after `retrain_days`, or when it drifted, but not within `cool_down_days`; drift is looked for
-    in windows of `watch_days`, in features, in `label` and in `watched_scores`.
+    is not 0, so many dates of each source are kept as they were predicted then, and those that were
+    back-filled. `as_of_sql` gives the latest business date there is, which tells how old a version
+    is. A training tries `trials` sets of hyper-parameters unless it is told a number. A version is
+    trained anew after `retrain_days`, or when it drifted, but not within `cool_down_days`; drift is
+    looked for in windows of `watch_days`, in features, in `label` and in `watched_scores`.
     """
 
     name: ClassVar[str]

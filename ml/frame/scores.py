@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from ml.frame.days import utc_now
 FILE_NAME = "scores.parquet"
 SERVED_BY = "served_by"
 _READ_AT, _WRITTEN_AT = b"storehouse.read_at", b"storehouse.written_at"
+_BACK_FILLED = b"storehouse.back_filled"
 
 
 def write_scores(
@@ -25,10 +27,12 @@ def write_scores(
     contract: Mapping[str, Any],
     key: Sequence[str],
     read_at: datetime | None,
+    back_filled: Collection[date] = (),
 ) -> None:
     """Replaces the scores in `folder`: a reader sees the old ones or the new ones.
 
-    `read_at` is None for a file without rows that only shows its columns. Raises ModelError when
+    `read_at` is None for a file without rows that only shows its columns; `back_filled` are the
+    business dates that were asked for by name, which later scorings keep. Raises ModelError when
     the rows are not of the contract.
     """
     ordered = conforming(scores, contract, folder.name).sort(key)
@@ -41,8 +45,12 @@ def write_scores(
         )
     table = ordered.to_arrow()
     if read_at is not None:
-        times = {_READ_AT: read_at.isoformat(), _WRITTEN_AT: utc_now().isoformat()}
-        table = table.replace_schema_metadata(times)
+        facts = {
+            _READ_AT: read_at.isoformat(),
+            _WRITTEN_AT: utc_now().isoformat(),
+            _BACK_FILLED: json.dumps(sorted(day.isoformat() for day in back_filled)),
+        }
+        table = table.replace_schema_metadata(facts)
     folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / f".{FILE_NAME}.{os.getpid()}"
     try:
@@ -65,14 +73,12 @@ def conforming(scores: pl.DataFrame, contract: Mapping[str, Any], name: str) -> 
     return scores.select(schema.keys()).cast(schema)
 
 
-def write_stub(folder: Path, contract: Mapping[str, Any], key: Sequence[str]) -> bool:
-    """Writes a file without rows where there are no scores of this contract; True when it did."""
+def write_stub(folder: Path, contract: Mapping[str, Any], key: Sequence[str]) -> None:
+    """Writes a file without rows where there are no scores of this contract."""
     schema = {**contract, SERVED_BY: pl.String}
     file = folder / FILE_NAME
-    if file.exists() and pq.read_schema(file).names == list(schema):
-        return False
-    write_scores(folder, pl.DataFrame(schema=schema), contract, key, None)
-    return True
+    if not file.exists() or pq.read_schema(file).names != list(schema):
+        write_scores(folder, pl.DataFrame(schema=schema), contract, key, None)
 
 
 def read_scores(folder: Path) -> pl.DataFrame:
@@ -85,15 +91,26 @@ def score_times(folder: Path) -> tuple[datetime | None, datetime | None]:
 
     None for both where there is no file, or a stub.
     """
-    if not (folder / FILE_NAME).exists():
-        return None, None
-    found = pq.read_metadata(folder / FILE_NAME).metadata or {}
+    found = _facts(folder)
     if _READ_AT not in found:
         return None, None
     return (
         datetime.fromisoformat(found[_READ_AT].decode()),
         datetime.fromisoformat(found[_WRITTEN_AT].decode()),
     )
+
+
+def back_filled_dates(folder: Path) -> frozenset[date]:
+    """The business dates of the scores that were back-filled; none in a file that tells of none."""
+    listed = json.loads(_facts(folder).get(_BACK_FILLED, b"[]"))
+    return frozenset(date.fromisoformat(day) for day in listed)
+
+
+def _facts(folder: Path) -> Mapping[bytes, bytes]:
+    """What the file says of itself beside its rows."""
+    if not (folder / FILE_NAME).exists():
+        return {}
+    return pq.read_metadata(folder / FILE_NAME).metadata or {}
 
 
 def _fsync(path: Path) -> None:

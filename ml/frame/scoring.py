@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -14,7 +15,15 @@ from ml.frame.days import Days
 from ml.frame.model import Model, Served
 from ml.frame.reading import read_data
 from ml.frame.registry import Registry
-from ml.frame.scores import FILE_NAME, SERVED_BY, conforming, read_scores, write_scores
+from ml.frame.scores import (
+    FILE_NAME,
+    SERVED_BY,
+    back_filled_dates,
+    conforming,
+    read_scores,
+    score_times,
+    write_scores,
+)
 
 F = TypeVar("F")
 
@@ -45,7 +54,9 @@ def score(
 ) -> ScoreReport:
     """Replaces the scores in `folder`; with `days` only those of these business days.
 
-    Raises ModelError when the tables cannot be read or the model breaks its own contract.
+    Where a model keeps its latest dates, those that were once named in `days` stay beside them,
+    until `forget_back_filled` or a change of the contract. Raises ModelError when the tables cannot
+    be read or the model breaks its own contract.
     """
     data = read_data(warehouse_file, model.reads)
     champion, warning = serving(model, registry)
@@ -55,31 +66,51 @@ def score(
         served = pl.coalesce(SERVED_BY, served)
     scores = scores.with_columns(served.alias(SERVED_BY))
     scores = conforming(scores, model.scores, model.name)
-    earlier = _earlier(folder, scores.schema)
+    earlier, back_filled = _earlier(folder, scores.schema)
     if days is not None:
         new = scores.filter(days.holds(model.dated_by))
         scores = pl.concat([earlier.filter(~days.holds(model.dated_by)), new])
+        if model.kept_dates:  # else every scoring gives all dates
+            back_filled |= set(new[model.dated_by])
     elif model.kept_dates:
-        scores = _with_earlier(model, scores, earlier)
-    write_scores(folder, scores, model.scores, model.key, data.read_at)
+        scores = _with_earlier(model, scores, earlier, back_filled)
+    back_filled &= set(scores[model.dated_by])
+    write_scores(folder, scores, model.scores, model.key, data.read_at, back_filled)
     return ScoreReport(scores.height, str(champion.served), [warning] if warning else [])
 
 
-def _earlier(folder: Path, schema: pl.Schema) -> pl.DataFrame:
-    """The scores there were, none where there were none or they are of another contract."""
+def forget_back_filled(model: Model[Any], folder: Path) -> list[date]:
+    """Takes away what only stays because it was back-filled; returns those business dates."""
+    schema = pl.Schema({**model.scores, SERVED_BY: pl.String})
+    scores, back_filled = _earlier(folder, schema)
+    read_at, _ = score_times(folder)
+    if not back_filled:
+        return []
+    kept = _with_earlier(model, scores.clear(), scores, ())
+    write_scores(folder, kept, model.scores, model.key, read_at)
+    return sorted(set(scores[model.dated_by]) - set(kept[model.dated_by]))
+
+
+def _earlier(folder: Path, schema: pl.Schema) -> tuple[pl.DataFrame, set[date]]:
+    """The scores there were and their back-filled dates; none where they are of another contract,
+    for their columns mean something else."""
     if (folder / FILE_NAME).exists():
         found = read_scores(folder)
         if found.schema == schema:
-            return found
-    return pl.DataFrame(schema=schema)
+            return found, set(back_filled_dates(folder))
+    return pl.DataFrame(schema=schema), set()
 
 
-def _with_earlier(model: Model[Any], scores: pl.DataFrame, earlier: pl.DataFrame) -> pl.DataFrame:
-    """The scores and those of earlier dates, as many as the model keeps, by source."""
+def _with_earlier(
+    model: Model[Any], scores: pl.DataFrame, earlier: pl.DataFrame, back_filled: Collection[date]
+) -> pl.DataFrame:
+    """The scores and those of earlier dates: as many as the model keeps, by source, and those that
+    were back-filled."""
     dated = ["source_system", model.dated_by]
     kept = pl.concat([earlier.join(scores.select(dated).unique(), on=dated, how="anti"), scores])
     latest = pl.col(model.dated_by).rank("dense", descending=True).over("source_system")
-    return kept.filter(latest <= model.kept_dates)
+    is_wanted = pl.col(model.dated_by).is_in(list(back_filled))
+    return kept.filter((latest <= model.kept_dates) | is_wanted)
 
 
 def serving(model: Model[Any], registry: Registry) -> tuple[Champion[Any], str | None]:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 BUDGETS = (0.005, 0.01)
 ALERTS = ("HIGH", "CRITICAL")
+"""Levels that make the alert rate: no single rule has the points of HIGH, so an alert is more than
+one signal, or a probability of a fifth (seeds payment_rules and payment_risk_levels)."""
 
 
 def at_budget(budget: float) -> pl.Expr:

@@ -89,6 +89,24 @@ def rollback(model: Name) -> None:
     console.print(f"{model} {served} serves from the next run on.", markup=False)
 
 
+def forget_days(model: Name) -> None:
+    """Take back-filled days out of the scores of a model, but for the latest, which it keeps."""
+    from orchestration.lib.model_runs import forget_days as forget
+
+    with friendly_errors():
+        home = Home.from_env()
+        with warehouse_lock(home, "storehouse models forget-days", on_wait=print_wait):
+            days = forget(home, model)
+    if not days:
+        console.print(f"{model}: no day is there for being back-filled alone.", markup=False)
+        return
+    console.print(
+        f"{model}: {len(days):,} days taken out, from {days[0]} to {days[-1]}. "
+        "Insights show them until the next run.",
+        markup=False,
+    )
+
+
 def train(
     models: Annotated[
         list[str] | None, typer.Argument(metavar="[MODEL]...", help="All of them if left out.")

@@ -42,7 +42,7 @@ def run(
         Path | None, typer.Option(help="Folder that keeps the whole home of such a rebuild.")
     ] = None,
 ) -> None:
-    """Land what is new, build and test, train and score, build insights, test and publish.
+    """Land what is new, build, test, train, score, watch for drift, build insights and publish.
 
     Status 1: nothing was published. Status 2: published, without the files that were refused.
 

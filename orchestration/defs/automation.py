@@ -36,7 +36,7 @@ SETTLE_SECONDS = 30
 run_job = define_asset_job(
     "storehouse_run",
     selection=AssetSelection.all() - AssetSelection.groups(backfills.GROUP),
-    description="Land what is new, build and test, train, score, build insights, test, publish.",
+    description="Land what is new, build, test, train, score, watch, build insights, publish.",
 )
 
 train_job = define_asset_job(

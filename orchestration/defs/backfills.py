@@ -3,6 +3,7 @@
 A run builds feature tables whole and scores what is new, for it has no partition and all that
 reads these tables needs all of their days. These assets write into the same tables, for the days
 of their partitions alone; what is built on the tables is older then, and the next run renews it.
+Days of scores stay, however old, until `storehouse models forget-days`.
 """
 
 import json
@@ -24,8 +25,10 @@ from dagster import (
 from ml.frame.days import Days
 from ml.frame.model import Model
 from ml.models import MODELS
+from orchestration.defs.extracts import RETRY
 from orchestration.defs.models import model_step
 from orchestration.defs.warehouse import DbtResource, run_dbt
+from orchestration.lib.alerts import alert
 from orchestration.lib.model_runs import score_model
 from orchestration.lib.project import read_manifest, use_home
 
@@ -98,6 +101,7 @@ def _scores(model: Model[Any], features: Sequence[str]) -> AssetsDefinition:
         partitions_def=DAYS,
         backfill_policy=BackfillPolicy.single_run(),
         pool="warehouse",
+        retry_policy=RETRY,
         description=f"Days of scores/{model.name}, predicted again by the version that serves.",
     )
     def scores(context: AssetExecutionContext) -> MaterializeResult[None]:
@@ -105,6 +109,7 @@ def _scores(model: Model[Any], features: Sequence[str]) -> AssetsDefinition:
             report = score_model(use_home(), model, _days(context))
         for warning in report.warnings:
             context.log.warning(warning)
+            alert(f"storehouse back-fills {model.name} by its baseline", warning)
         return MaterializeResult(metadata={"served_by": report.served})
 
     return scores

@@ -112,8 +112,8 @@ def _metadata(trained: Trained) -> dict[str, Any]:
     found: dict[str, Any] = {"reason": trained.reason, "promoted": trained.is_promoted}
     if trained.version is not None:
         found["version"] = trained.version
-        card = use_home().models / trained.model / str(trained.version) / "card.html"
-        found["card"] = MetadataValue.path(str(card))
+    if trained.card is not None:
+        found["card"] = MetadataValue.path(str(trained.card))
     return found | {name: float(value) for name, value in trained.metrics.items()}
 
 

@@ -24,7 +24,7 @@ from ml.frame.monitoring import (
 from ml.frame.reading import read_as_of, read_data
 from ml.frame.registry import Registry, Version
 from ml.frame.scores import read_scores
-from ml.frame.scoring import ScoreReport, score
+from ml.frame.scoring import ScoreReport, forget_back_filled, score
 from ml.frame.training import Trained, train, training_due
 from ml.models import model_named
 from orchestration.lib.feature_sql import leaking_features
@@ -58,6 +58,15 @@ def score_model(home: Home, model: Model[Any], days: Days | None = None) -> Scor
     """Replaces the scores of a model; with `days` only those of these business days."""
     registry = Registry(home.models)
     return score(model, home.warehouse_file, registry, home.scores / model.name, days)
+
+
+def forget_days(home: Home, name: str) -> list[date]:
+    """Takes back-filled days out of the scores of a model, but for the latest, which stay anyway.
+
+    Returns the days; insights show them until the next run.
+    """
+    model = model_named(name)
+    return forget_back_filled(model, home.scores / model.name)
 
 
 def watch_model(home: Home, model: Model[Any]) -> Measurement:

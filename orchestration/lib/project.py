@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
 
 from ingest.errors import ConfigError
 from ingest.home import HOME_VARIABLE, PROJECT_DIR, Home
@@ -18,6 +22,8 @@ if TYPE_CHECKING:
     from dagster_dbt import DbtProject
 
 MANIFEST = PROJECT_DIR / "target" / "manifest.json"
+# Python writes into these folders of tests/ when tests run, and dbt reads nothing there.
+_NOT_PARSED = {"__pycache__", "python", "mutations"}
 DBT = Path(sys.executable).with_name("dbt")
 
 # The schemas that the published file keeps; everything else is work in progress.
@@ -92,12 +98,34 @@ def published_models(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def prepare_dbt() -> None:
     """Installs the dbt packages where missing; writes the manifest where it is out of date.
 
-    Raises ConfigError with dbt's own words when the project does not parse.
+    Of several commands that find it so at once, one does it and the others wait. Raises ConfigError
+    with dbt's own words when the project does not parse.
     """
-    if not (PROJECT_DIR / "dbt_packages" / "dbt_expectations").exists():
-        _dbt("deps")
-    if not _is_manifest_current():
-        _dbt("parse")
+    if _has_packages() and _is_manifest_current():
+        return
+    MANIFEST.parent.mkdir(exist_ok=True)
+    with FileLock(MANIFEST.with_name(".prepare.lock")):
+        if not _has_packages():
+            _dbt("deps")
+        if not _is_manifest_current():
+            _parse()
+
+
+def _has_packages() -> bool:
+    return (PROJECT_DIR / "dbt_packages" / "dbt_expectations").exists()
+
+
+def _parse() -> None:
+    """Writes the manifest by rename: who reads it meanwhile, as runs of other homes do, reads a
+    whole one. What dbt keeps to parse less the next time goes the same way."""
+    memory = MANIFEST.with_name("partial_parse.msgpack")
+    with TemporaryDirectory(prefix=".parse-", dir=MANIFEST.parent) as name:
+        folder = Path(name)
+        if memory.exists():
+            shutil.copyfile(memory, folder / memory.name)
+        _dbt("parse", "--target-path", name)
+        for file in (memory, MANIFEST):
+            (folder / file.name).replace(file)
 
 
 def _is_manifest_current() -> bool:
@@ -107,9 +135,9 @@ def _is_manifest_current() -> bool:
     written = MANIFEST.stat().st_mtime_ns
     parsed = [PROJECT_DIR / name for name in ("dbt_project.yml", "profiles.yml", "packages.yml")]
     for name in ("models", "seeds", "macros", "snapshots", "tests", "packages"):
-        parsed += [PROJECT_DIR / name, *(PROJECT_DIR / name).rglob("*")]
-    newest = max(path.stat().st_mtime_ns for path in parsed if "__pycache__" not in path.parts)
-    return newest < written
+        found = [PROJECT_DIR / name, *(PROJECT_DIR / name).rglob("*")]
+        parsed += [p for p in found if not _NOT_PARSED & {*p.relative_to(PROJECT_DIR).parts}]
+    return max(path.stat().st_mtime_ns for path in parsed) < written
 
 
 def _dbt(*args: str) -> None:

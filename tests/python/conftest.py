@@ -47,7 +47,7 @@ def run_storehouse(home: Home, *args: str, **environment: str) -> subprocess.Com
         env=kept | {HOME_VARIABLE: str(home.root), "COLUMNS": "100"} | environment,
         capture_output=True,
         text=True,
-        timeout=1800,
+        timeout=7200,  # for what hangs: two builds take half an hour where many tests share a core
     )
 
 

@@ -90,7 +90,7 @@ def build_tables(home: Home, select: Sequence[str] = ()) -> None:
 
 
 def run_all(home: Home) -> None:
-    """`storehouse run` in a scratch home: build, test, score, insights, publish.
+    """`storehouse run` in a scratch home: build, test, train, score, watch, insights, publish.
 
     Raises StorehouseError with its last words when nothing was published.
     """

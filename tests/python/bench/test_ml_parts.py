@@ -97,10 +97,10 @@ def test_the_share_of_ml_is_of_the_latest_run() -> None:
     before, now = datetime(2025, 1, 1), datetime(2025, 1, 2)
     steps = pl.DataFrame(
         {
-            "step": ["train_x", "warehouse", "train_x", "scores__x"],
-            "run_started_at": [before, now, now, now],
-            "seconds": [100.0, 6.0, 3.0, 1.0],
+            "step": ["train_x", "warehouse", "train_x", "scores__x", "watch"],
+            "run_started_at": [before, now, now, now, now],
+            "seconds": [100.0, 5.0, 3.0, 1.0, 1.0],
         }
     )
     found = shares(steps)
-    assert found == {"run s": 10, "train s": 3, "score s": 1, "share of ml": 0.4}
+    assert found == {"run s": 10, "train s": 3, "score s": 1, "watch s": 1, "share of ml": 0.5}

@@ -9,10 +9,16 @@ import duckdb
 import polars as pl
 import pytest
 from dagster import AssetKey, DagsterInstance
+from typer.testing import CliRunner
 
 from ingest.home import HOME_VARIABLE, Home
+from ml.demand.model import DemandForecast
+from ml.frame.registry import Registry
 from ml.frame.scores import FILE_NAME, read_scores
+from orchestration.cli import app
+from orchestration.defs import backfills
 from orchestration.defs.backfills import GROUP
+from orchestration.lib.model_runs import score_model
 
 FIRST, LAST = "2025-11-03", "2025-11-05"
 DAYS = [date(2025, 11, 3), date(2025, 11, 4), date(2025, 11, 5)]
@@ -80,3 +86,22 @@ def test_days_of_features_and_scores_come_back_as_they_were(
     forecasts = read_scores(demo_copy.scores / "demand_forecast")
     origins = forecasts["forecast_origin_date"].unique().sort().to_list()
     assert origins == [*DAYS, date(2026, 1, 1)]
+    monkeypatch.setattr(DemandForecast, "kept_dates", 1)
+    score_model(demo_copy, DemandForecast())
+    assert read_scores(demo_copy.scores / "demand_forecast").equals(forecasts)
+    forgotten = CliRunner().invoke(app, ["models", "forget-days", "demand_forecast"])
+    assert forgotten.exit_code == 0, forgotten.exception
+    kept = read_scores(demo_copy.scores / "demand_forecast")["forecast_origin_date"].unique()
+    assert kept.to_list() == [date(2026, 1, 1)]
+
+
+def test_a_back_fill_by_the_baseline_is_told(
+    demo_copy: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(backfills, "alert", lambda title, text: told.append(title))
+    monkeypatch.setenv(HOME_VARIABLE, str(demo_copy.root))
+    registry = Registry(demo_copy.models)
+    registry.folder("demand_forecast", 1).rename(demo_copy.root / "gone")
+    backfill("scores.demand_forecast")
+    assert told == ["storehouse back-fills demand_forecast by its baseline"]

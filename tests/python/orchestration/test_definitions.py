@@ -85,6 +85,17 @@ def test_every_step_that_touches_the_warehouse_waits_in_one_pool(
     )
 
 
+def test_landing_and_scoring_retry_and_dbt_does_not(manifest: Mapping[str, Any]) -> None:
+    from ml.models import MODELS
+    from orchestration.definitions import defs
+
+    nodes = defs.get_repository_def().get_all_jobs()[0].all_node_defs
+    retried = {node.name for node in nodes if getattr(node, "retry_policy", None)}
+    scored = {f"scores__{model.name}" for model in MODELS} | {"scores__attribute_imputation"}
+    back_filled = {f"backfill__scores__{model.name}" for model in MODELS if model.is_dated}
+    assert retried == {"land", *scored, *back_filled}
+
+
 def test_every_published_table_is_upstream_of_publish(manifest: Mapping[str, Any]) -> None:
     from dagster import AssetKey
 

@@ -25,8 +25,10 @@ from dagster import (
     define_asset_job,
     multi_asset,
 )
+from typer.testing import CliRunner
 
 from ingest.home import HOME_VARIABLE, Home
+from orchestration.cli import app
 from orchestration.lib import run as running
 from orchestration.lib.publish import read_publish_record
 from orchestration.lib.run import Refusal, RunOutcome, StepFailure, terminable
@@ -70,6 +72,11 @@ def test_a_full_run_says_what_it_made(demo_run: Any) -> None:
     assert str(demo_run.home.published_file) in demo_run.output
     assert re.search(r"^Data tests: \d+ pass\.$", demo_run.output, re.MULTILINE)
     assert re.search(r"^\d+ new loads; [\d.]+ s in all: land [\d.]+, build ", demo_run.output, re.M)
+    timed = re.search(r"s in all: (.+)\.$", demo_run.output, re.MULTILINE)
+    assert timed is not None
+    stages = re.findall(r"([a-z]+) [\d.]+", timed[1])
+    told = CliRunner().invoke(app, ["run", "--help"]).output.lower()
+    assert "watch" in stages and [stage for stage in stages if stage not in told] == []
     for title in ("Loads", "Tables and their rows", "Quarantine"):
         assert f"\n{title}\n" in demo_run.output
     assert "Refused files" not in demo_run.output

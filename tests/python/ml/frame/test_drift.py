@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ml.frame.drift import ALARM, WARN, FrozenBins, alarmed, freeze, measure, noise_floor, psi
+from ml.frame.drift import ALARM, WARN, FrozenBins, freeze, measure, noise_floor, psi
 
 RUNS = 600
 
@@ -62,7 +62,7 @@ def test_a_planted_shift_is_found(shift, size) -> None:  # type: ignore[no-untyp
     bins = freeze(numeric(rng, 5_000))
     found = measure(bins, shift(numeric(rng, size)))
     assert found.state == "alarm"
-    assert alarmed([measure(bins, numeric(rng, size)), found]) == ["x"]
+    assert measure(bins, numeric(rng, size)).state != "alarm"
 
 
 def test_a_level_that_training_did_not_see_counts() -> None:

@@ -63,8 +63,7 @@ def test_the_file_says_when_its_features_were_read_and_when_it_was_made(tmp_path
 
 
 def test_a_stub_has_the_columns_and_no_times(tmp_path: Path) -> None:
-    assert write_stub(tmp_path / "new", CONTRACT, KEY) is True
-    assert write_stub(tmp_path / "new", CONTRACT, KEY) is False
+    write_stub(tmp_path / "new", CONTRACT, KEY)
     assert dict(read_scores(tmp_path / "new").schema) == {**CONTRACT, "served_by": pl.String}
     assert score_times(tmp_path / "new") == (None, None)
     assert score_times(tmp_path / "nowhere") == (None, None)
@@ -72,9 +71,9 @@ def test_a_stub_has_the_columns_and_no_times(tmp_path: Path) -> None:
 
 def test_a_stub_replaces_scores_of_another_contract_only(tmp_path: Path) -> None:
     write(tmp_path, rows())
-    assert write_stub(tmp_path, CONTRACT, KEY) is False
+    write_stub(tmp_path, CONTRACT, KEY)
     assert read_scores(tmp_path).height == 2
-    assert write_stub(tmp_path, {**CONTRACT, "more": pl.Int32}, KEY) is True
+    write_stub(tmp_path, {**CONTRACT, "more": pl.Int32}, KEY)
     assert read_scores(tmp_path).height == 0
 
 

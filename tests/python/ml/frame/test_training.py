@@ -15,9 +15,10 @@ from toy import DAYS, FIRST, TABLE, Toy, write_warehouse
 from ml.errors import ModelError
 from ml.frame.card import CARD, METRICS, RECORD
 from ml.frame.days import Days
+from ml.frame.model import Data
 from ml.frame.registry import Registry
-from ml.frame.scores import read_scores
-from ml.frame.scoring import score, serving
+from ml.frame.scores import FILE_NAME, back_filled_dates, read_scores
+from ml.frame.scoring import forget_back_filled, score, serving
 from ml.frame.training import Trained, train, training_due
 
 
@@ -39,6 +40,23 @@ class Reshaped(Toy):
     scores: ClassVar[dict[str, Any]] = {**Toy.scores, "more": pl.Float64}
 
 
+class Latest(Toy):
+    """A toy that scores its last day and keeps three as they were predicted then."""
+
+    kept_dates = 3
+
+    def score(self, fitted: dict[str, float], data: Data, days: Days | None = None) -> pl.DataFrame:
+        found = super().score(fitted, data)
+        last = found.with_columns(more=0.0).filter(pl.col("day") == pl.col("day").max())
+        return last if days is None else found.filter(days.holds("day"))
+
+
+class ReshapedLatest(Latest):
+    """Whose last day has another column."""
+
+    scores: ClassVar[dict[str, Any]] = {**Toy.scores, "more": pl.Float64}
+
+
 def record(registry: Registry, number: int | None) -> Any:
     assert number is not None
     return json.loads((registry.folder("toy", number) / RECORD).read_text())
@@ -49,7 +67,8 @@ def test_a_good_candidate_serves(registry: Registry, warehouse: Path, tmp_path: 
     assert (trained.version, trained.is_promoted) == (1, True)
     folder = registry.folder("toy", 1)
     assert {CARD, METRICS, RECORD, "means.json"} <= {path.name for path in folder.iterdir()}
-    page = (folder / CARD).read_text()
+    assert trained.card is not None
+    page = trained.card.read_text()
     assert "Means by kind." in page and "abc" in page and f"{TABLE}.kind" in page
     report = score(Toy(), warehouse, registry, tmp_path / "scores")
     assert (report.rows, report.served, report.warnings) == (2 * DAYS, "means v1", [])
@@ -190,6 +209,53 @@ def test_scores_of_some_days_leave_the_others_alone(
     assert report.rows == 2 * DAYS
     changed = read_scores(folder).filter(pl.col("served_by") == "means v1")
     assert changed["day"].unique().sort().to_list() == [date(2025, 1, 3), date(2025, 1, 4)]
+
+
+def test_back_filled_days_stay_beside_the_latest_until_they_are_let_go(
+    registry: Registry, warehouse: Path, tmp_path: Path
+) -> None:
+    folder, model = tmp_path / "scores", Latest()
+    old = Days(date(2025, 1, 3), date(2025, 1, 5))
+
+    def found(model: Toy = model, days: int = DAYS) -> list[int]:
+        """Scores the last day; gives all days that are there, counted from FIRST."""
+        score(model, write_warehouse(warehouse, days), registry, folder)
+        there = read_scores(folder)["day"].unique().sort()
+        return [(day - FIRST).days + 1 for day in there]
+
+    assert found() == [60]
+    for _ in range(2):  # again, and none is there twice
+        score(model, warehouse, registry, folder, old)
+        assert read_scores(folder).height == 2 * 3
+    assert [found(days=DAYS + n) for n in (1, 2, 3)][-1] == [3, 4, 61, 62, 63]
+    assert back_filled_dates(folder) == set(old)
+    assert forget_back_filled(model, folder) == list(old)
+    assert forget_back_filled(model, folder) == []
+    assert found(days=DAYS + 4) == [62, 63, 64]
+
+
+def test_back_filled_days_end_with_their_contract_and_a_file_may_tell_of_none(
+    registry: Registry, warehouse: Path, tmp_path: Path
+) -> None:
+    folder, day = tmp_path / "scores", Days(FIRST, FIRST + timedelta(days=1))
+    score(Latest(), warehouse, registry, folder, day)
+    score(ReshapedLatest(), warehouse, registry, folder)
+    assert read_scores(folder)["day"].unique().to_list() == [FIRST + timedelta(days=DAYS - 1)]
+    assert back_filled_dates(folder) == set()
+    score(Latest(), warehouse, registry, folder, day)
+    read_scores(folder).write_parquet(folder / FILE_NAME)  # as before days were noted
+    score(Latest(), warehouse, registry, folder)
+    assert read_scores(folder)["day"].n_unique() == 2  # of the three that are kept
+    assert forget_back_filled(Latest(), folder) == []
+
+
+def test_a_model_that_scores_all_days_notes_none(
+    registry: Registry, warehouse: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "scores"
+    score(Toy(), warehouse, registry, folder, Days(FIRST, FIRST + timedelta(days=1)))
+    assert forget_back_filled(Toy(), folder) == []
+    assert read_scores(folder).height == 2
 
 
 def test_a_model_that_breaks_its_contract_writes_nothing(
