@@ -52,12 +52,22 @@ measured_days as (
         count(price_before) over around_day as change_count_around,
         sum(in_stock_days) over before_day as in_stock_days_before,
         sum(reported_units) over before_day as reported_units_before,
-        sum(reported_margin) over before_day as reported_margin_before,
-        sum(ordered_margin) over before_day as ordered_margin_before,
+        -- With one day without a cost the margin of all of them is not known.
+        case
+            when count(reported_margin) over before_day = count(*) over before_day
+                then sum(reported_margin) over before_day
+        end as reported_margin_before,
+        case
+            when count(ordered_margin) over before_day = count(*) over before_day
+                then sum(ordered_margin) over before_day
+        end as ordered_margin_before,
         sum(reported_units) over long_before_day
         / cast(nullif(sum(in_stock_days) over long_before_day, 0) as double) as usual_daily_units,
         sum(in_stock_days) over from_day as in_stock_days_after,
-        sum(ordered_margin) over from_day as ordered_margin_after,
+        case
+            when count(ordered_margin) over from_day = count(*) over from_day
+                then sum(ordered_margin) over from_day
+        end as ordered_margin_after,
         count(*) over from_day as days_after,
         max(case when price_before is not null then business_date end) over (
             partition by source_system, product_id order by business_date
