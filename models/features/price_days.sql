@@ -13,6 +13,8 @@ demand as (
     where not is_future and period_days = 1
 ),
 
+-- What a product costs in another currency than its price is no cost to compare it with, but
+-- that it does is known no earlier than that cost.
 priced_days as (
     select
         demand.source_system,
@@ -23,15 +25,14 @@ priced_days as (
         case when demand.is_stock_out then 0 else 1 end as in_stock_days,
         demand.reported_lines,
         demand.reported_units,
-        demand.reported_units * (prices.price - costs.cost) as reported_margin,
-        demand.ordered_units * (prices.price - costs.cost) as ordered_margin,
+        demand.ordered_units,
         prices.price,
-        costs.cost,
+        case when costs.currency = prices.currency then costs.cost end as cost,
         prices.currency,
         case
             when prices.valid_from_date = demand.business_date then prices.price_before
         end as price_before,
-        greatest(demand.available_at, prices.available_at) as available_at
+        greatest(demand.available_at, prices.available_at, costs.available_at) as available_at
     from demand
     inner join prices
         on demand.source_system = prices.source_system
@@ -41,9 +42,16 @@ priced_days as (
     left join costs
         on prices.source_system = costs.source_system
         and prices.product_id = costs.product_id
-        and prices.currency = costs.currency
         and demand.business_date >= costs.valid_from_date
         and demand.business_date < costs.valid_to_date
+),
+
+margin_days as (
+    select
+        *,
+        reported_units * (price - cost) as reported_margin,
+        ordered_units * (price - cost) as ordered_margin
+    from priced_days
 ),
 
 measured_days as (
@@ -73,7 +81,7 @@ measured_days as (
             partition by source_system, product_id order by business_date
             rows between unbounded preceding and current row
         ) as price_from_date
-    from priced_days
+    from margin_days
     window
         around_day as (
             partition by source_system, product_id order by business_date
