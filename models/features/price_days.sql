@@ -21,6 +21,10 @@ priced_days as (
         demand.product_id,
         demand.category,
         demand.business_date,
+        {{ days_between(
+            'demand.business_date',
+            'max(demand.business_date) over (partition by demand.source_system)',
+        ) }} >= {{ var('settlement_days') }} as is_settled,
         demand.planned_discount_share,
         case when demand.is_stock_out then 0 else 1 end as in_stock_days,
         demand.reported_lines,
@@ -76,7 +80,7 @@ measured_days as (
             when count(ordered_margin) over from_day = count(*) over from_day
                 then sum(ordered_margin) over from_day
         end as ordered_margin_after,
-        count(*) over from_day as days_after,
+        count(*) filter (where is_settled) over from_day as days_after,
         max(case when price_before is not null then business_date end) over (
             partition by source_system, product_id order by business_date
             rows between unbounded preceding and current row
