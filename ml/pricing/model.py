@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import polars as pl
 
-from ml.frame.days import Days
+from ml.frame.days import SETTLEMENT_DAYS, Days
 from ml.frame.gate import GateRules, Judgement
 from ml.frame.model import (
     DAY,
@@ -37,6 +37,8 @@ RESPONSES = "features.price_responses"
 CANDIDATES = "features.price_candidates"
 GUARDRAILS = "seeds.price_guardrails"
 WINDOW_DAYS = 14
+MATURE_DAYS = WINDOW_DAYS + SETTLEMENT_DAYS
+"""From the day of a change until it is known whether it was a success."""
 JUDGED_DAYS = 91
 LEAST_EPISODES = 100
 
@@ -151,22 +153,22 @@ class PriceRecommendation(Model[Fitted]):
         return Fitted()
 
     def slice(self, data: Data) -> Slice:
-        """Changes of the latest 13 weeks whose two weeks after are over."""
-        as_of: date | None = data[CANDIDATES]["as_of_date"].max()  # type: ignore[assignment]
-        if as_of is None:
-            raise TooLittleDataError("No product has a price.", "The baseline serves until then.")
-        sources = data[CANDIDATES]["source_system"].unique().sort().to_list()
-        before = as_of - timedelta(days=WINDOW_DAYS - 2)
-        first = before - timedelta(days=JUDGED_DAYS)
-        train = first - timedelta(days=WINDOW_DAYS)
-        found = Slice(
-            dict.fromkeys(sources, train),
-            dict.fromkeys(sources, first),
-            dict.fromkeys(sources, before),
-            as_of,
+        """Changes of the latest 13 weeks of each source whose two weeks after are settled."""
+        last = dict(
+            data[CANDIDATES]
+            .group_by("source_system")
+            .agg(pl.col("as_of_date").max())
+            .sort("source_system")
+            .iter_rows()
         )
+        if not last:
+            raise TooLittleDataError("No product has a price.", "The baseline serves until then.")
+        before = {source: day - timedelta(days=MATURE_DAYS - 2) for source, day in last.items()}
+        first = {source: day - timedelta(days=JUDGED_DAYS) for source, day in before.items()}
+        train = {source: day - timedelta(days=MATURE_DAYS) for source, day in first.items()}
+        found = Slice(train, first, before, max(last.values()))
         usable = _usable(data)
-        training, validation = found.learned(usable, "change_date", WINDOW_DAYS)
+        training, validation = found.learned(usable, "change_date", MATURE_DAYS)
         counts = {
             "to learn from": training.height,
             "to calibrate by": validation.height,
@@ -178,13 +180,13 @@ class PriceRecommendation(Model[Fitted]):
     def tune(self, data: Data, judged: Slice, trials: int) -> Params:
         """Parameters with the least log loss on the last fifth of the training changes."""
         elasticities = _elasticities(data, judged)
-        parts = judged.learned(_usable(data), "change_date", WINDOW_DAYS)
+        parts = judged.learned(_usable(data), "change_date", MATURE_DAYS)
         learned, checked = (_rows(rows, elasticities) for rows in parts)
         return tune_trees(learned, checked, _METRIC, trials, self.seed)
 
     def fit(self, data: Data, judged: Slice, params: Params) -> Fitted:
         """Elasticities of whole months before the slice; a classifier of changes before it."""
-        training, validation = judged.learned(_usable(data), "change_date", WINDOW_DAYS)
+        training, validation = judged.learned(_usable(data), "change_date", MATURE_DAYS)
         elasticities = _elasticities(data, judged)
         learned, checked = (_rows(rows, elasticities) for rows in (training, validation))
         trees = fit_calibrated(learned, checked, INPUTS, _METRIC, params, self.seed)
@@ -238,7 +240,7 @@ class PriceRecommendation(Model[Fitted]):
         return proposed.select(self.scores.keys())
 
     def watched(self, data: Data) -> pl.DataFrame:
-        """Price changes that can be learned from; whether one was a success is final at once."""
+        """Price changes that can be learned from: those whose success is known for good."""
         return _usable(data).select(
             "source_system", pl.col("change_date").alias(DAY), *LEARNED, self.label
         )
@@ -292,13 +294,9 @@ def _usable(data: Data) -> pl.DataFrame:
 
 
 def _elasticities(data: Data, judged: Slice) -> Elasticities:
-    """Fitted on months that end before the judged changes begin."""
-    month_end = pl.col("month_start").dt.offset_by("1mo")
-    rows = data[RESPONSES].with_columns(month_end.alias("_month_end"))
-    rows = judged.training(rows, "month_start").filter(
-        pl.col("_month_end") <= max(judged.train_before.values())
-    )
-    return fit_elasticities(rows)
+    """Fitted on the months of each source that end before its training does."""
+    months = data[RESPONSES].with_columns(pl.col("month_start").dt.month_end().alias("last_date"))
+    return fit_elasticities(judged.training(months, "last_date"))
 
 
 def _rows(episodes: pl.DataFrame, elasticities: Elasticities) -> Rows:

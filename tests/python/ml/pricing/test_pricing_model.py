@@ -44,8 +44,9 @@ MODEL = PriceRecommendation()
 ELASTICITIES = {"loyal": -1.4, "fickle": -3.2}
 PRODUCTS = 30  # of each category
 AS_OF = date(2025, 12, 20)
-TRAIN_BEFORE = date(2025, 8, 25)  # 13 weeks, a window before them and one after: AS_OF - 117 days
-JUDGED_FROM, JUDGED_BEFORE = date(2025, 9, 8), date(2025, 12, 8)
+# 13 weeks, and before and after them a window of two weeks with the week until it is settled.
+TRAIN_BEFORE = date(2025, 8, 11)  # AS_OF - 131 days
+JUDGED_FROM, JUDGED_BEFORE = date(2025, 9, 1), date(2025, 12, 1)
 _TYPES: Mapping[str, Any] = {
     "varchar": pl.String,
     "date": pl.Date,
@@ -117,7 +118,7 @@ def price_episodes(dates: list[date], seed: int = 12) -> pl.DataFrame:
     """A change on each date: a success if its planted gain and chance are more than nothing.
 
     Who just sold much will sell less; a tenth overlaps another change and has the wrong label; of
-    the last two weeks nothing can be told.
+    the last two weeks, and the week until they are settled, nothing can be told.
     """
     rng = np.random.default_rng(seed)
     count = len(dates)
@@ -133,7 +134,7 @@ def price_episodes(dates: list[date], seed: int = 12) -> pl.DataFrame:
     lift = gain - 0.1 * (recent - 1) + rng.normal(0, 0.06, count)
     before = margin * rng.uniform(0.5, 3, count)
     overlaps = rng.random(count) < 0.1
-    is_over = np.array([day <= AS_OF - timedelta(days=13) for day in dates])
+    is_over = np.array([day <= AS_OF - timedelta(days=20) for day in dates])
     rows = pl.DataFrame(
         {
             "source_system": "shop",
@@ -285,15 +286,15 @@ def test_the_slice_is_13_weeks_of_changes_whose_windows_are_over(shop: Data, jud
         {"shop": JUDGED_BEFORE},
     )
     rows = usable(shop[EPISODES])
-    window = timedelta(days=14)
-    learned, checked = judged.learned(rows, "change_date", 14)
+    window = timedelta(days=14 + 7)
+    learned, checked = judged.learned(rows, "change_date", 14 + 7)
     decides = judged.judged(rows, "change_date")
 
     def span(part: pl.DataFrame) -> tuple[date, date]:
         days = part["change_date"].sort()
         return days[0], days[-1]
 
-    # The two weeks of a change are over before the next part begins, and before the data end.
+    # A change is over and settled before the next part begins, and before the data end.
     assert span(learned)[1] + window < span(checked)[0] + timedelta(days=1)
     assert span(checked)[1] + window < span(decides)[0] + timedelta(days=1)
     assert span(decides)[1] + window == AS_OF + timedelta(days=1)
@@ -303,8 +304,8 @@ def test_the_slice_is_13_weeks_of_changes_whose_windows_are_over(shop: Data, jud
 @pytest.mark.parametrize("part", ["to learn from", "to calibrate by", "to judge by"])
 def test_99_changes_are_too_few_and_100_enough_in_each_part(part: str) -> None:
     # Of 15 days of training the last three calibrate; one more lies in the gap before them.
-    days = [TRAIN_BEFORE - timedelta(days=20 * number) for number in range(14, 0, -1)]
-    in_the_gap = days[11] - timedelta(days=14)
+    days = [TRAIN_BEFORE - timedelta(days=25 * number) for number in range(14, 0, -1)]
+    in_the_gap = days[11] - timedelta(days=21)
 
     def with_changes(count: int) -> Data:
         counts = {"to learn from": 100, "to calibrate by": 100, "to judge by": 100} | {part: count}
@@ -683,31 +684,33 @@ def test_without_any_cost_every_price_is_skipped(fitted: Fitted) -> None:
         assert scores.select(nothing).null_count().row(0) == (scores.height,) * 4
 
 
-def test_a_source_that_ended_years_ago_is_learned_from_and_never_judged(
-    shop: Data, judged: Slice
-) -> None:
-    def long_ago(table: str, *dates: str) -> pl.DataFrame:
-        older = shop[table].with_columns(
-            pl.lit("old").alias("source_system"),
-            *(pl.col(name).dt.offset_by("-7y") for name in dates),
+def test_each_source_is_judged_by_its_own_last_day(shop: Data, judged: Slice) -> None:
+    def with_an_older(rows: pl.DataFrame, date_column: str, table: str) -> pl.DataFrame:
+        older = rows.with_columns(
+            pl.lit("old").alias("source_system"), pl.col(date_column).dt.offset_by("-7y")
         )
         return pl.concat([shop[table], older])
 
+    # Changes of its own: a copy of what is calibrated by would have been learned by heart.
+    other = price_episodes(shop[EPISODES]["change_date"].to_list(), seed=21)
     both = planted(
-        episodes=long_ago(EPISODES, "change_date"),
-        responses=long_ago(RESPONSES, "month_start"),
-        candidates=long_ago(CANDIDATES, "as_of_date"),
+        episodes=with_an_older(other, "change_date", EPISODES),
+        responses=with_an_older(shop[RESPONSES], "month_start", RESPONSES),
+        candidates=with_an_older(shop[CANDIDATES], "as_of_date", CANDIDATES),
     )
     found = MODEL.slice(both)
     assert found.as_of == judged.as_of
-    assert found.train_before == {"shop": TRAIN_BEFORE, "old": TRAIN_BEFORE}
+    assert found.train_before == {"shop": TRAIN_BEFORE, "old": date(2018, 8, 11)}
+    assert found.judged_from == {"shop": JUDGED_FROM, "old": date(2018, 9, 1)}
+    assert found.judged_before == {"shop": JUDGED_BEFORE, "old": date(2018, 12, 1)}
     fitted = MODEL.fit(both, found, MODEL.tune(both, found, 1))
     assert fitted.elasticities is not None
     for category, elasticity in ELASTICITIES.items():
         mean, _ = fitted.elasticities.categories[("old", category)]
         assert mean == pytest.approx(elasticity, rel=0.1)
     learned, base = (MODEL.judge(version, both, found) for version in (fitted, MODEL.baseline()))
-    assert set(learned.losses["segment"]) == {"shop"}
+    units = learned.losses["unit"].str.split("|").list.first()
+    assert min(units.eq(source).sum() for source in ("old", "shop")) > 0.4 * units.len()
     assert learned.losses["loss"].sum() < 0.8 * float(base.losses["loss"].sum())
     scores = as_written(MODEL.score(fitted, both))
     days = (
@@ -719,8 +722,7 @@ def test_a_source_that_ended_years_ago_is_learned_from_and_never_judged(
     assert days.rows() == [("old", [date(2018, 12, 20)], products), ("shop", [AS_OF], products)]
     reference = freeze_reference(MODEL, fitted, both, found, scores)
     kinds = {(column.source, column.kind) for column in reference}
-    assert {("old", LABEL), ("shop", LABEL), ("shop", SCORE)} <= kinds
-    assert ("old", SCORE) not in kinds  # it would be a score of a day that was learned from
+    assert {(source, kind) for source in ("old", "shop") for kind in (LABEL, SCORE)} <= kinds
 
 
 def test_a_source_that_only_sells_by_the_week_has_no_prices_and_does_no_harm(
