@@ -19,12 +19,17 @@ KEEPS_NONE = float(np.nextafter(1.0, 2.0))
 _TINY = 1e-6
 
 
-def judge_episodes(episodes: pl.DataFrame, threshold: float) -> Judgement:
-    """Metrics of episodes with probability, is_success, lift and change_share.
+def judge_episodes(episodes: pl.DataFrame, threshold: float, base_rate: float) -> Judgement:
+    """Metrics of one row per price change, all but counts and policy values between 0 and 1.
 
-    `lift` is the change in daily margin beyond that of the controls, as a share of the daily margin
-    before. The loss of an episode is its log loss. The report of predictions at `threshold` stands
-    beside that of the majority class and of always success.
+    Columns: source_system, category, product_id, change_date, probability of success, is_success,
+    lift, and is_new_product for products of which no change was learned from (the product-disjoint
+    part). `lift` is the change in daily margin beyond that of the controls, as a share of the daily
+    margin before; the policy value is its sum over kept changes by the number of all. The loss of
+    an episode is its log loss, its segment the category. The report of predictions at `threshold`
+    stands beside that of the class with the majority in training, where `base_rate` is the share of
+    successes, and of always success. The area under the curve is left out where one class is
+    missing; of no episodes metrics are 0.
     """
     from sklearn.metrics import brier_score_loss, roc_auc_score  # takes seconds
 
@@ -32,25 +37,29 @@ def judge_episodes(episodes: pl.DataFrame, threshold: float) -> Judgement:
     given = episodes["probability"].to_numpy()
     probability = np.clip(given, _TINY, 1 - _TINY)  # no loss is infinite
     metrics: dict[str, float] = {"episodes": float(labels.size), "threshold": threshold}
-    metrics |= _report("", labels, (given >= threshold).astype(int))
-    majority = int(labels.mean() >= 0.5) if labels.size else 1
-    metrics |= _report("majority_", labels, np.full(labels.size, majority))
+    predicted = given >= threshold
+    metrics |= _report("", labels, predicted.astype(int))
+    metrics |= _report("majority_", labels, np.full(labels.size, int(base_rate >= 0.5)))
     metrics |= _report("always_1_", labels, np.ones(labels.size, dtype=int))
-    if 0 < labels.sum() < labels.size:
-        metrics["roc_auc"] = float(roc_auc_score(labels, probability))
-    metrics["brier"] = float(brier_score_loss(labels, probability)) if labels.size else 0.0
+    is_new = episodes["is_new_product"].to_numpy()
+    metrics["new_product_episodes"] = float(is_new.sum())
+    metrics["new_product_accuracy"] = _mean((predicted == labels)[is_new])
+    for prefix, part in (("", np.ones(labels.size, dtype=bool)), ("new_product_", is_new)):
+        real, told = labels[part], probability[part]
+        if 0 < real.sum() < real.size:
+            metrics[f"{prefix}roc_auc"] = float(roc_auc_score(real, told))
+        metrics[f"{prefix}brier"] = float(brier_score_loss(real, told)) if real.size else 0.0
     metrics["calibration_error"] = _calibration_error(labels, probability)
     kept = episodes.filter(pl.col("probability") >= threshold)
     lifts, lifts_kept = episodes["lift"].to_numpy(), kept["lift"].to_numpy()
-    metrics["mean_lift"] = float(lifts.mean()) if lifts.size else 0.0
-    metrics["mean_lift_kept"] = float(lifts_kept.mean()) if lifts_kept.size else 0.0
+    metrics["mean_lift"], metrics["mean_lift_kept"] = _mean(lifts), _mean(lifts_kept)
     metrics["policy_value"] = float(lifts_kept.sum()) / max(1, lifts.size)
     log_loss = -np.log(np.where(labels == 1, probability, 1 - probability))
     losses = episodes.select(
         pl.concat_str(
             "source_system", "product_id", pl.col("change_date").cast(pl.String), separator="|"
         ).alias("unit"),
-        pl.col("source_system").alias("segment"),
+        pl.format("{} {}", "source_system", "category").alias("segment"),
         pl.Series("loss", log_loss),
     )
     return Judgement(metrics, losses)
@@ -96,6 +105,10 @@ def plot_reliability(episodes: pl.DataFrame) -> Figure:
     return figure
 
 
+def _mean(values: Any) -> float:
+    return float(values.mean()) if values.size else 0.0
+
+
 def _report(prefix: str, labels: Any, predicted: Any) -> Mapping[str, float]:
     """Precision, recall, F1 and support by class, accuracy, and both averages."""
     from sklearn.metrics import classification_report
@@ -103,7 +116,7 @@ def _report(prefix: str, labels: Any, predicted: Any) -> Mapping[str, float]:
     found = classification_report(
         labels, predicted, labels=[0, 1], output_dict=True, zero_division=0.0
     )
-    metrics = {f"{prefix}accuracy": float((labels == predicted).mean()) if len(labels) else 0.0}
+    metrics = {f"{prefix}accuracy": _mean(labels == predicted)}
     for section in ("0", "1", "macro avg", "weighted avg"):
         name = section.replace(" avg", "") if "avg" in section else f"class_{section}"
         for measure in ("precision", "recall", "f1-score", "support"):

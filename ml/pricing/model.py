@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -52,11 +52,14 @@ _METRIC = "binary_logloss"
 
 @dataclass(frozen=True)
 class Fitted:
-    """Elasticities, the classifier and its threshold; None for the baseline, which holds."""
+    """Elasticities, the classifier and the least probability of success at which a change is kept.
+
+    The baseline has neither and keeps none.
+    """
 
     elasticities: Elasticities | None = None
     trees: CalibratedTrees | None = None
-    threshold: float = 0.0
+    threshold: float = KEEPS_NONE
 
 
 class PriceRecommendation(Model[Fitted]):
@@ -179,33 +182,35 @@ class PriceRecommendation(Model[Fitted]):
 
     def tune(self, data: Data, judged: Slice, trials: int) -> Params:
         """Parameters with the least log loss on the last fifth of the training changes."""
-        elasticities = _elasticities(data, judged)
-        parts = judged.learned(_usable(data), "change_date", MATURE_DAYS)
-        learned, checked = (_rows(rows, elasticities) for rows in parts)
+        learned, checked, _ = _training_rows(data, judged)
         return tune_trees(learned, checked, _METRIC, trials, self.seed)
 
     def fit(self, data: Data, judged: Slice, params: Params) -> Fitted:
         """Elasticities of whole months before the slice; a classifier of changes before it."""
-        training, validation = judged.learned(_usable(data), "change_date", MATURE_DAYS)
-        elasticities = _elasticities(data, judged)
-        learned, checked = (_rows(rows, elasticities) for rows in (training, validation))
+        learned, checked, lift = _training_rows(data, judged)
         trees = fit_calibrated(learned, checked, INPUTS, _METRIC, params, self.seed)
         # The threshold is for changes that the optimiser would propose, so these decide about it.
         endorsed = checked[0][:, INPUTS.index("predicted_gain_share")] > 0
-        probability = trees.probability(_without_luck(checked[0][endorsed]))
-        threshold = best_threshold(probability, validation["lift"].to_numpy()[endorsed])
-        return Fitted(elasticities, trees, threshold)
+        threshold = best_threshold(trees.probability(checked[0][endorsed]), lift[endorsed])
+        return Fitted(_elasticities(data, judged), trees, threshold)
 
     def judge(self, fitted: Fitted, data: Data, judged: Slice) -> Judgement:
-        """Log loss of success against the base rate, the report, and what the kept changes won."""
-        rows = judged.judged(_usable(data), "change_date")
-        if fitted.trees is None or fitted.elasticities is None:
-            training = judged.training(_usable(data), "change_date")
-            rate = float(training["is_success"].to_numpy().mean())
-            return judge_episodes(rows.with_columns(pl.lit(rate).alias("probability")), KEEPS_NONE)
-        probability = fitted.trees.probability(_rows(rows, fitted.elasticities)[0])
+        """Log loss of success against the base rate, the report, and what the kept changes won.
+
+        Probabilities are those that would have been served with these changes as proposals.
+        """
+        usable = _usable(data)
+        training = judged.training(usable, "change_date")
+        rate = float(training["is_success"].cast(pl.Float64).to_numpy().mean())
+        known = training.select("source_system", "product_id").unique()
+        rows = self._judged(fitted, data, judged, rate).join(
+            known.with_columns(pl.lit(False).alias("is_new_product")),
+            on=["source_system", "product_id"],
+            how="left",
+            maintain_order="left",
+        )
         return judge_episodes(
-            rows.with_columns(pl.Series("probability", probability)), fitted.threshold
+            rows.with_columns(pl.col("is_new_product").fill_null(True)), fitted.threshold, rate
         )
 
     def score(self, fitted: Fitted, data: Data, days: Days | None = None) -> pl.DataFrame:
@@ -229,8 +234,8 @@ class PriceRecommendation(Model[Fitted]):
                 pl.lit(None, pl.Float64).alias("elasticity_deviation"),
             )
         else:
-            episodes = proposed.with_columns(pl.col("price").alias("price_before"))
-            probability = fitted.trees.probability(_without_luck(_matrix(episodes, elasticities)))
+            changes = proposed.with_columns(pl.col("price").alias("price_before"))
+            probability = fitted.trees.probability(_without_luck(_matrix(changes, elasticities)))
             is_change = ~pl.col("action").is_in([HOLD, SKIP])
             proposed = proposed.with_columns(
                 pl.Series("success_probability", probability)
@@ -274,12 +279,17 @@ class PriceRecommendation(Model[Fitted]):
 
     def plots(self, fitted: Fitted, data: Data, judged: Slice) -> Mapping[str, Figure]:
         """How the probabilities of the judged changes came true."""
-        if fitted.trees is None or fitted.elasticities is None:
+        if fitted.trees is None:
             return {}
+        return {"Reliability": plot_reliability(self._judged(fitted, data, judged, 0.0))}
+
+    def _judged(self, fitted: Fitted, data: Data, judged: Slice, rate: float) -> pl.DataFrame:
+        """The judged changes with probability; without a classifier it is `rate` for each."""
         rows = judged.judged(_usable(data), "change_date")
-        probability = fitted.trees.probability(_rows(rows, fitted.elasticities)[0])
-        judged_rows = rows.with_columns(pl.Series("probability", probability))
-        return {"Reliability": plot_reliability(judged_rows)}
+        if fitted.trees is None or fitted.elasticities is None:
+            return rows.with_columns(pl.lit(rate).alias("probability"))
+        probability = fitted.trees.probability(_without_luck(_matrix(rows, fitted.elasticities)))
+        return rows.with_columns(pl.Series("probability", probability))
 
 
 def _usable(data: Data) -> pl.DataFrame:
@@ -293,21 +303,45 @@ def _usable(data: Data) -> pl.DataFrame:
     )
 
 
-def _elasticities(data: Data, judged: Slice) -> Elasticities:
-    """Fitted on the months of each source that end before its training does."""
+def _elasticities(data: Data, judged: Slice, before: date | None = None) -> Elasticities:
+    """Fitted on the months of each source that end before its training does, and before a day."""
     months = data[RESPONSES].with_columns(pl.col("month_start").dt.month_end().alias("last_date"))
-    return fit_elasticities(judged.training(months, "last_date"))
+    known = judged.training(months, "last_date")
+    return fit_elasticities(known.filter(pl.col("last_date") < before) if before else known)
 
 
-def _rows(episodes: pl.DataFrame, elasticities: Elasticities) -> Rows:
-    return _matrix(episodes, elasticities), episodes["is_success"].cast(pl.Float64).to_numpy()
+def _training_rows(data: Data, judged: Slice) -> tuple[Rows, Rows, Floats]:
+    """Changes to learn from, those to calibrate by as they are scored, and the lift of the latter.
+
+    Their elasticities are of months before the changes to calibrate by: with their own sales in
+    them the predicted gain would be truer than it is of a proposal, whose sales are yet to come.
+    """
+    training, validation = judged.learned(_usable(data), "change_date", MATURE_DAYS)
+    elasticities = _elasticities(data, judged, _first_day(validation))
+    checked = _without_luck(_matrix(validation, elasticities))
+    return (
+        (_matrix(training, elasticities), _labels(training)),
+        (checked, _labels(validation)),
+        validation["lift"].to_numpy(),
+    )
+
+
+def _first_day(episodes: pl.DataFrame) -> date | None:
+    found: date | None = episodes["change_date"].min()  # type: ignore[assignment]
+    return found
+
+
+def _labels(episodes: pl.DataFrame) -> Floats:
+    return episodes["is_success"].cast(pl.Float64).to_numpy()
 
 
 def _without_luck(rows: Floats) -> Floats:
-    """The inputs with recent sales as usual.
+    """The inputs with recent sales as usual, shape (rows, INPUTS): all but learning is done so.
 
     A product that just sold more than usual will sell less whatever its price, and be no success:
-    that is chance, and no reason against a price.
+    that is chance, and no reason against a price. Trees that learn from recent sales do not take
+    that chance for an effect of the price; who asks them, be it to calibrate, to choose the
+    threshold, to judge or to score, asks as of a product that sells as usual.
     """
     usual = rows.copy()
     usual[:, INPUTS.index(_RECENT)] = 1.0

@@ -447,19 +447,81 @@ def test_the_report_of_all_three_predictors_is_complete(
     probability = np.where(truth == 1, likelihood, 1 - likelihood)
     predicted = (probability >= fitted.threshold).astype(float)
     assert 0 < predicted.mean() < 1
-    majority = np.full(truth.size, float(truth.mean() >= 0.5))
+    known = usable(shop[EPISODES]).filter(pl.col("change_date") < TRAIN_BEFORE)
+    majority = np.full(
+        truth.size, float(known["is_success"].cast(pl.Float64).to_numpy().mean() >= 0.5)
+    )
     expected = {
         **counted("", truth, predicted),
         **counted("majority_", truth, majority),
         **counted("always_1_", truth, np.ones(truth.size)),
         "episodes": truth.size,
+        "new_product_episodes": truth.size,  # each change is that of a product of its own
         "threshold": fitted.threshold,
-        "brier": float(np.mean((probability - truth) ** 2)),
+        **dict.fromkeys(("brier", "new_product_brier"), float(np.mean((probability - truth) ** 2))),
+        "new_product_accuracy": float(np.mean(predicted == truth)),
     }
-    assert len(expected) == 3 * 15 + 3
+    assert len(expected) == 3 * 15 + 6
     assert {name: judgement.metrics[name] for name in expected} == pytest.approx(expected)
     others = {"roc_auc", "calibration_error", "mean_lift", "mean_lift_kept", "policy_value"}
-    assert set(judgement.metrics) == set(expected) | others
+    assert set(judgement.metrics) == set(expected) | others | {"new_product_roc_auc"}
+    assert set(judgement.losses["segment"]) == {"shop loyal", "shop fickle"}
+
+
+def test_products_that_training_knows_are_not_new(
+    shop: Data, judged: Slice, fitted: Fitted
+) -> None:
+    # The first judged product is one that was learned from, its namesake of another source is not.
+    rows = usable(shop[EPISODES])
+    decides = judged.judged(rows, "change_date")
+    first, second = decides["product_id"][:2]
+    known = rows.filter(pl.col("change_date") < TRAIN_BEFORE).head(2)
+    again = known.with_columns(
+        pl.Series("product_id", [first, second]), pl.Series("source_system", ["shop", "other"])
+    )
+    slice_of_both = replace(judged, train_before={**judged.train_before, "other": TRAIN_BEFORE})
+    data = planted(episodes=pl.concat([shop[EPISODES], again]))
+    metrics = MODEL.judge(fitted, data, slice_of_both).metrics
+    assert metrics["new_product_episodes"] == metrics["episodes"] - 1 == decides.height - 1
+
+
+def test_what_is_judged_is_what_is_served(
+    shop: Data, judged: Slice, fitted: Fitted, tmp_path: Path
+) -> None:
+    # As proposals are scored, with recent sales as usual, changes calibrate and decide.
+    _, checked = judged.learned(usable(shop[EPISODES]), "change_date", 14 + 7)
+    lucky = pl.when(pl.col("change_date") >= checked["change_date"].min()).then(3.0)
+    episodes = shop[EPISODES].with_columns(
+        lucky.otherwise("recent_sales_ratio").alias("recent_sales_ratio")
+    )
+    other = planted(episodes=episodes)
+    assert MODEL.judge(fitted, other, judged).losses.equals(
+        MODEL.judge(fitted, shop, judged).losses
+    )
+    one = saved(fitted, tmp_path / "one")
+    assert saved(MODEL.fit(other, judged, DEFAULTS), tmp_path / "two") == one
+    assert MODEL.tune(other, judged, 2) == MODEL.tune(shop, judged, 2)
+
+
+def test_the_classifier_is_calibrated_with_elasticities_of_the_months_before(
+    shop: Data, judged: Slice, fitted: Fitted, tmp_path: Path
+) -> None:
+    _, checked = judged.learned(usable(shop[EPISODES]), "change_date", 14 + 7)
+    first = checked["change_date"].min()
+    assert first == date(2025, 6, 16)
+
+    def with_other_lines(is_other: pl.Expr) -> Data:
+        lines = pl.when(is_other).then(pl.col("line_count") // 2 + 7).otherwise("line_count")
+        return planted(responses=shop[RESPONSES].with_columns(lines.alias("line_count")))
+
+    one = saved(fitted, tmp_path / "one")
+    month = pl.col("month_start")
+    during = with_other_lines(month.is_in([date(2025, 6, 1), date(2025, 7, 1)]))
+    two = saved(MODEL.fit(during, judged, DEFAULTS), tmp_path / "two")
+    assert {name for name in one if one[name] != two[name]} == {"elasticities.json"}
+    before = with_other_lines(month == date(2025, 5, 1))
+    three = saved(MODEL.fit(before, judged, DEFAULTS), tmp_path / "three")
+    assert three["booster.txt"] != one["booster.txt"]
 
 
 def test_the_picture_shows_how_probabilities_came_true(
@@ -622,7 +684,7 @@ def test_a_gain_of_what_is_sold_at_a_loss_is_told_as_a_gain(shop: Data) -> None:
         np.array([0.0, 1.0]),
     )
     sure = Elasticities({("shop", "loyal"): (-1.4, 0.01)}, {}, 0.0)
-    found = by_product(MODEL.score(Fitted(sure, told), shop))
+    found = by_product(MODEL.score(Fitted(sure, told, threshold=0.0), shop))
     raised = found["sold_at_a_loss"]
     assert (raised["action"], raised["change_share"]) == ("raise", 0.15)
     gain = (10 * 1.15 - 12) * 1.15**-1.4 + 2  # of a loss of 2
