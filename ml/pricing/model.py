@@ -27,7 +27,7 @@ from ml.frame.model import (
 from ml.frame.trees import CalibratedTrees, Floats, Rows, fit_calibrated, tune_trees
 from ml.pricing.elasticity import Elasticities, fit_elasticities
 from ml.pricing.judging import KEEPS_NONE, best_threshold, judge_episodes, plot_reliability
-from ml.pricing.policy import HOLD, SKIP, Guardrails, gain_per_unit, held, propose
+from ml.pricing.policy import HOLD, SKIP, Guardrails, all_held, gain_per_unit, held, propose
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -214,21 +214,16 @@ class PriceRecommendation(Model[Fitted]):
         )
 
     def score(self, fitted: Fitted, data: Data, days: Days | None = None) -> pl.DataFrame:
-        """A proposal for each product with a price, as of the last business date."""
+        """A proposal for each product with a price, as of the last business date of its source.
+
+        Raises ModelError where the guardrails are not one set of bounds.
+        """
         products = data[CANDIDATES]
-        limits = data[GUARDRAILS].row(0, named=True)
-        guardrails = Guardrails(
-            float(limits["min_margin_share"]),
-            float(limits["max_change_share"]),
-            int(limits["min_days_between_changes"]),
-        )
         elasticities = fitted.elasticities or Elasticities({}, {}, 0.0)
-        proposed = propose(elasticities.of(products), guardrails)
+        proposed = propose(elasticities.of(products), Guardrails.of(data[GUARDRAILS]))
         if fitted.trees is None:
             # What else there is to say of a price comes from a prior that nobody vouches for.
-            stays = pl.col("action") != SKIP
-            proposed = held(proposed, pl.lit(True), "no_model_serves").with_columns(
-                pl.when(stays).then(pl.lit("no_model_serves")).otherwise("reason").alias("reason"),
+            proposed = all_held(proposed, "no_model_serves").with_columns(
                 pl.lit(None, pl.Float64).alias("success_probability"),
                 pl.lit(None, pl.Float64).alias("elasticity"),
                 pl.lit(None, pl.Float64).alias("elasticity_deviation"),

@@ -21,6 +21,7 @@ import polars as pl
 import pytest
 import yaml
 
+from ml.errors import ModelError
 from ml.frame.model import DAY, Data, Slice, TooLittleDataError
 from ml.frame.monitoring import LABEL, SCORE, freeze_reference
 from ml.frame.scores import SERVED_BY, conforming
@@ -729,6 +730,27 @@ def test_no_candidates_give_no_proposals(fitted: Fitted) -> None:
         scores = MODEL.score(version, empty)
         assert scores.is_empty()
         assert dict(as_written(scores).drop(SERVED_BY).schema) == MODEL.scores
+
+
+def test_without_guardrails_every_price_is_held_and_says_so(fitted: Fitted) -> None:
+    data = planted(guardrails=price_guardrails().clear())
+    for version, reason in ((fitted, "no_guardrails"), (MODEL.baseline(), "no_model_serves")):
+        scores = as_written(MODEL.score(version, data))
+        found = set(scores.select("action", "reason").rows())
+        assert found == {("hold", reason), ("skip", "no_cost")}
+        kept = scores.filter(pl.col("action") == "hold")
+        assert kept["proposed_price"].equals(kept["price"])
+        assert kept["success_probability"].null_count() == kept.height
+    insight = PROJECT / "models/insights/ml_price_recommendation.yml"
+    assert "no_guardrails" in insight.read_text(encoding="utf-8")
+
+
+def test_guardrails_that_say_too_much_or_too_little_are_refused(fitted: Fitted) -> None:
+    one = price_guardrails()
+    unbounded = one.with_columns(pl.lit(None, pl.Decimal(6, 4)).alias("max_change_share"))
+    for rows in (pl.concat([one, one]), unbounded):
+        with pytest.raises(ModelError, match=r"seeds/price_guardrails\.csv has .* one row"):
+            MODEL.score(fitted, planted(guardrails=rows))
 
 
 def test_without_any_cost_every_price_is_skipped(fitted: Fitted) -> None:
