@@ -123,7 +123,7 @@ def _policy(
     policies = {
         "served": served,
         "without the classifier": certain,
-        "without the certain gain too": propose(
+        "without the classifier and the certain gain": propose(
             elasticities.of(products).with_columns(pl.lit(0.0).alias("elasticity_deviation")),
             guardrails,
         ),
