@@ -248,11 +248,14 @@ class PriceRecommendation(Model[Fitted]):
     def important(self, fitted: Fitted) -> tuple[str, ...]:
         """Features of price_episodes that are among the strongest inputs, or that those stem from.
 
-        The predicted gain is often all there is: what changes it is how prices are changed.
+        The predicted gain is often all there is. It stands for the change: of what it is made of,
+        price and cost are levels that differ by product, the elasticity is the version's own, and
+        only the change tells that prices are set in another way than was learned from. Recent
+        sales are no input of what is served.
         """
         strongest = fitted.trees.strongest() if fitted.trees else ()
         names = dict.fromkeys(_MADE_OF.get(name, name) for name in strongest)
-        return tuple(name for name in names if name in LEARNED)
+        return tuple(name for name in names if name in LEARNED and name != _RECENT)
 
     def save(self, fitted: Fitted, folder: Path) -> None:
         """Writes trees, elasticities and threshold; the baseline has nothing to keep."""

@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
@@ -547,9 +548,21 @@ def test_what_is_watched_is_what_is_learned_from(shop: Data, fitted: Fitted) -> 
     assert watched.columns == ["source_system", DAY, *LEARNED, MODEL.label]
     assert watched.height == usable(shop[EPISODES]).height < shop[EPISODES].height
     assert watched[MODEL.label].null_count() == 0
-    important = MODEL.important(fitted)
-    assert important and set(important) <= set(LEARNED)
+    assert set(MODEL.important(fitted)) <= set(LEARNED)
     assert MODEL.important(MODEL.baseline()) == ()
+
+
+@pytest.mark.parametrize(
+    ("strongest", "important"),
+    [
+        (["predicted_gain_share"], ["change_share"]),
+        (["predicted_gain_share", "change_share", "margin_share"], ["change_share"]),
+        (["usual_daily_units", "recent_sales_ratio"], ["usual_daily_units"]),
+    ],
+)
+def test_what_drifts_matters_where_it_decides(strongest: list[str], important: list[str]) -> None:
+    trees = cast("Any", SimpleNamespace(strongest=lambda: tuple(strongest)))
+    assert MODEL.important(Fitted(None, trees)) == tuple(important)
 
 
 # What it proposes
