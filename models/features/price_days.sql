@@ -58,6 +58,7 @@ margin_days as (
     from priced_days
 ),
 
+-- Margins in two currencies are not comparable: windows begin anew with a currency.
 measured_days as (
     select
         *,
@@ -82,25 +83,25 @@ measured_days as (
         end as ordered_margin_after,
         count(*) filter (where is_settled) over from_day as days_after,
         max(case when price_before is not null then business_date end) over (
-            partition by source_system, product_id order by business_date
+            partition by source_system, product_id, currency order by business_date
             rows between unbounded preceding and current row
         ) as price_from_date
     from margin_days
     window
         around_day as (
-            partition by source_system, product_id order by business_date
+            partition by source_system, product_id, currency order by business_date
             rows between {{ days }} preceding and {{ days - 1 }} following
         ),
         before_day as (
-            partition by source_system, product_id order by business_date
+            partition by source_system, product_id, currency order by business_date
             rows between {{ days }} preceding and 1 preceding
         ),
         long_before_day as (
-            partition by source_system, product_id order by business_date
+            partition by source_system, product_id, currency order by business_date
             rows between {{ days + usual_days }} preceding and {{ days + 1 }} preceding
         ),
         from_day as (
-            partition by source_system, product_id order by business_date
+            partition by source_system, product_id, currency order by business_date
             rows between current row and {{ days - 1 }} following
         )
 ),
