@@ -103,11 +103,12 @@ class PriceRecommendation(Model[Fitted]):
                 "product_id",
                 "month_start",
                 "price",
+                "currency",
                 "in_stock_days",
                 "line_count",
                 "category_line_count",
             ),
-            ("source_system", "product_id", "month_start", "price"),
+            ("source_system", "product_id", "month_start", "price", "currency"),
             ("line_count", "category_line_count"),
         ),
         Table(

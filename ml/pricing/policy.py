@@ -172,9 +172,10 @@ def best_change(
 ) -> Floats:
     """The change on the grid with the highest margin, by product; 0 where none is allowed.
 
-    A product that is sold under its floor may only be raised, as far as the bounds let it. With a
-    `deviation` of the elasticity only changes are looked at that gain at either end of it: where
-    the optimum is not certain to, a smaller step towards it often is.
+    All are of shape (products,), price and cost in one currency (NaN where a cost is unknown), the
+    change a share of the price. A product that is sold under its floor may only be raised, as far
+    as the bounds let it. With a `deviation` of the elasticity only changes are looked at that gain
+    at either end of it: where the optimum is not certain to, a smaller step towards it often is.
     """
     steps = int(guardrails.max_change_share / GRID_STEP + 1e-9)
     grid: Floats = np.arange(-steps, steps + 1, dtype=np.float64) * GRID_STEP
@@ -193,7 +194,7 @@ def best_change(
 def lower_gain_per_unit(
     price: Floats, cost: Floats, elasticity: Floats, deviation: Floats, change: Floats
 ) -> Floats:
-    """The gain at the worse end of elasticity +- deviation."""
+    """The gain per unit sold today at the worse end of elasticity +- deviation."""
     return np.minimum(
         gain_per_unit(price, cost, elasticity - deviation, change),
         gain_per_unit(price, cost, elasticity + deviation, change),
@@ -201,6 +202,9 @@ def lower_gain_per_unit(
 
 
 def gain_per_unit(price: Floats, cost: Floats, elasticity: Floats, change: Floats) -> Floats:
-    """Margin at the changed price less that of today, per unit that is sold today."""
+    """Margin at the changed price less that of today, in currency per unit that is sold today.
+
+    Arrays of shapes that broadcast; `change` is a share of the price.
+    """
     found: Floats = (price * (1 + change) - cost) * (1 + change) ** elasticity - (price - cost)
     return found

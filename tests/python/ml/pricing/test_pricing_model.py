@@ -107,6 +107,7 @@ def price_responses() -> pl.DataFrame:
                         "product_id": [f"{category}{i:02d}" for i in range(PRODUCTS)],
                         "month_start": date(2024 + month // 12, month % 12 + 1, 1),
                         "price": (first * level).round(2),
+                        "currency": "EUR",
                         "in_stock_days": 30,
                         "line_count": rng.multinomial(3_000, weight / weight.sum()),
                         "category_line_count": 3_000,
