@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
 KEEPS_NONE = float(np.nextafter(1.0, 2.0))
 """A threshold that no probability reaches: a calibrated one may well be 1."""
+CONFIDENCE = 0.995
+"""That the changes below a threshold lost. There are many thresholds: where all lifts are chance,
+some of them hold changes back in 1 of 20 trainings at this level, in 8 of 20 at 0.95."""
+_QUANTILE = NormalDist().inv_cdf(CONFIDENCE)
 _TINY = 1e-6
 
 
@@ -66,19 +71,23 @@ def judge_episodes(episodes: pl.DataFrame, threshold: float, base_rate: float) -
 
 
 def best_threshold(probability: Floats, lift: Floats) -> float:
-    """The least probability at which changes are worth most in all; 0 where that is all of them.
+    """The probability below which changes surely lost most in all; 0 where they did not surely.
 
-    Among the thresholds between different probabilities the one that keeps the largest sum of
-    lifts; of equal ones the lowest, which keeps most changes. Calibration makes many probabilities
-    equal: no threshold tells those apart.
+    Of changes, both of shape (changes,). Among the thresholds between different probabilities the
+    one with the lowest upper bound of the sum of lifts below it, at CONFIDENCE; of equal ones the
+    lowest. The threshold with the best sum itself follows chance: on the simulator at scale 1 one
+    of six trainings held back a quarter of what all changes were worth. Changes of equal
+    probability stay or go together.
     """
     if not probability.size:
         return 0.0
     order = np.argsort(probability, kind="stable")
-    ranked = probability[order]
-    kept = lift.sum() - np.concatenate([[0.0], np.cumsum(lift[order])])
+    ranked, lifts = probability[order], lift[order]
+    # Around a mean of nothing: what has to be excluded is that they won nothing and were unlucky.
+    deviation = np.sqrt(np.cumsum(lifts**2))
+    upper = np.concatenate([[0.0], np.cumsum(lifts) + _QUANTILE * deviation])
     is_between = np.concatenate([[True], np.diff(ranked) > 0, [True]])
-    best = int(np.where(is_between, kept, -np.inf).argmax())
+    best = int(np.where(is_between, upper, np.inf).argmin())
     if best == 0:
         return 0.0
     if best == probability.size:

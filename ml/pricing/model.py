@@ -24,7 +24,7 @@ from ml.frame.model import (
     TooLittleDataError,
     require_rows,
 )
-from ml.frame.trees import CalibratedTrees, Floats, Rows, fit_calibrated, tune_trees
+from ml.frame.trees import CalibratedTrees, Floats, Rows, fit_calibrated, sigmoid, tune_trees
 from ml.pricing.elasticity import Elasticities, fit_elasticities
 from ml.pricing.judging import KEEPS_NONE, best_threshold, judge_episodes, plot_reliability
 from ml.pricing.policy import HOLD, SKIP, Guardrails, all_held, gain_per_unit, held, propose
@@ -45,9 +45,13 @@ LEAST_EPISODES = 100
 _RECENT = "recent_sales_ratio"
 _STATE = ("days_since_change", "planned_discount_share", "usual_daily_units", _RECENT)
 LEARNED = ("change_share", *_STATE)
-INPUTS = (*LEARNED, "category_elasticity", "margin_share", "predicted_gain_share")
-_MADE_OF = {"predicted_gain_share": "change_share"}
+_GAIN = "predicted_gain_share"
+INPUTS = (*LEARNED, "category_elasticity", "margin_share", _GAIN)
+_MADE_OF = {_GAIN: "change_share"}
 _METRIC = "binary_logloss"
+# Most of what is left of success without recent sales is chance: that a change which should gain
+# more is no less likely one need not be found in it.
+_FIXED: Params = {"monotone_constraints": ",".join(str(int(name == _GAIN)) for name in INPUTS)}
 
 
 @dataclass(frozen=True)
@@ -184,14 +188,15 @@ class PriceRecommendation(Model[Fitted]):
     def tune(self, data: Data, judged: Slice, trials: int) -> Params:
         """Parameters with the least log loss on the last fifth of the training changes."""
         learned, checked, _ = _training_rows(data, judged)
-        return tune_trees(learned, checked, _METRIC, trials, self.seed)
+        return tune_trees(learned, checked, _METRIC, trials, self.seed, _FIXED)
 
     def fit(self, data: Data, judged: Slice, params: Params) -> Fitted:
         """Elasticities of whole months before the slice; a classifier of changes before it."""
         learned, checked, lift = _training_rows(data, judged)
-        trees = fit_calibrated(learned, checked, INPUTS, _METRIC, params, self.seed)
+        parameters = {**params, **_FIXED}
+        trees = fit_calibrated(learned, checked, INPUTS, _METRIC, parameters, self.seed, sigmoid)
         # The threshold is for changes that the optimiser would propose, so these decide about it.
-        endorsed = checked[0][:, INPUTS.index("predicted_gain_share")] > 0
+        endorsed = checked[0][:, INPUTS.index(_GAIN)] > 0
         threshold = best_threshold(trees.probability(checked[0][endorsed]), lift[endorsed])
         return Fitted(_elasticities(data, judged), trees, threshold)
 
@@ -359,7 +364,7 @@ def _matrix(episodes: pl.DataFrame, elasticities: Elasticities) -> Floats:
             pooled,
             pl.Series("margin_share", (price - cost) / price),
             # Of the size of the margin: a gain of what is sold at a loss is a gain.
-            pl.Series("predicted_gain_share", gain / np.abs(price - cost)),
+            pl.Series(_GAIN, gain / np.abs(price - cost)),
         )
     rows: Floats = (
         frame.select(pl.col(name).cast(pl.Float64) for name in INPUTS)

@@ -143,14 +143,24 @@ def test_a_bound_between_two_steps_of_the_grid_is_not_crossed() -> None:
         ([], [], 0.0),
     ],
 )
-def test_the_threshold_keeps_what_was_worth_most(
+def test_the_threshold_holds_back_what_surely_lost_most(
     probability: list[float], lift: list[float], threshold: float
 ) -> None:
-    given, lifts = np.array(probability, dtype=float), np.array(lift, dtype=float)
+    given, lifts = np.repeat(probability, 100).astype(float), np.repeat(lift, 100).astype(float)
     found = best_threshold(given, lifts)
     assert found == pytest.approx(threshold)
     worth = [lifts[given >= line].sum() for line in (*given, KEEPS_NONE)]
     assert lifts[given >= found].sum() == pytest.approx(max(worth))
+
+
+def test_no_change_is_held_back_for_what_may_be_chance() -> None:
+    rng = np.random.default_rng(4)
+    probability, noise = rng.uniform(0.4, 0.6, 400), rng.normal(0, 1, 400)
+    thresholds = [best_threshold(probability, rng.permutation(noise)) for _ in range(200)]
+    # Of many thresholds one may seem certain; the one with the best sum is hardly ever 0.
+    assert np.mean([found > 0 for found in thresholds]) < 0.1
+    losing = np.where(probability < 0.45, noise - 1, noise)
+    assert 0.44 < best_threshold(probability, losing) < 0.5
 
 
 def test_a_threshold_that_keeps_none_keeps_no_certain_success() -> None:

@@ -399,7 +399,7 @@ def test_the_planted_elasticities_are_found(fitted: Fitted) -> None:
 
 
 def test_a_fit_beats_the_base_rate(shop: Data, judged: Slice, fitted: Fitted) -> None:
-    learned = MODEL.judge(fitted, shop, judged)
+    learned = MODEL.judge(replace(fitted, threshold=0.5), shop, judged)
     base = MODEL.judge(MODEL.baseline(), shop, judged)
     assert learned.losses.select("unit", "segment").equals(base.losses.select("unit", "segment"))
     assert learned.losses["loss"].sum() < 0.8 * float(base.losses["loss"].sum())
@@ -439,6 +439,7 @@ def counted(prefix: str, truth: Floats, predicted: Floats) -> dict[str, float]:
 def test_the_report_of_all_three_predictors_is_complete(
     shop: Data, judged: Slice, fitted: Fitted
 ) -> None:
+    fitted = replace(fitted, threshold=0.5)
     judgement = MODEL.judge(fitted, shop, judged)
     truth = (
         judgement.losses.with_columns(pl.col("unit").str.split("|").list.get(1).alias("product_id"))
@@ -670,6 +671,29 @@ def test_an_unlikely_success_is_held_and_gains_nothing(shop: Data, fitted: Fitte
     # Whoever reaches the line stays as proposed, in every column.
     kept = others.select("product_id").join(trusting, on="product_id", maintain_order="left")
     assert others.select(trusting.columns).equals(kept.select(trusting.columns))
+
+
+def test_proposals_that_surely_lost_are_held_back_and_no_others(
+    shop: Data, judged: Slice, fitted: Fitted
+) -> None:
+    assert fitted.threshold == 0  # what the optimum endorses won, as the planted gain has it
+    # With a promotion planned the same changes lose whatever was predicted.
+    loses = pl.col("planned_discount_share") > 0
+    change = pl.when(loses).then(-pl.col("daily_margin_before")).otherwise("daily_margin_change")
+    episodes = shop[EPISODES].with_columns(
+        change.alias("daily_margin_change"), (~loses & pl.col("is_success")).alias("is_success")
+    )
+    wary = MODEL.fit(planted(episodes=episodes), judged, DEFAULTS)
+    assert wary.threshold > 0
+    promoted = pl.col("product_id").str.ends_with("1").cast(pl.Float64) / 10
+    candidates = shop[CANDIDATES].with_columns(
+        promoted.cast(pl.Decimal(6, 4)).alias("planned_discount_share")
+    )
+    scores = as_written(MODEL.score(wary, planted(candidates=candidates)))
+    doubted = scores.filter(pl.col("reason") == "success_not_likely")["product_id"]
+    changed = scores.filter(pl.col("reason") == "margin_is_higher")["product_id"]
+    assert doubted.len() and doubted.str.ends_with("1").all()
+    assert changed.len() and not changed.str.ends_with("1").any()
 
 
 def test_luck_of_the_last_weeks_is_no_reason_for_or_against_a_price(
