@@ -154,7 +154,12 @@ class PriceRecommendation(Model[Fitted]):
         "expected_daily_gain": pl.Float64,
         "lower_daily_gain": pl.Float64,
     }
-    rules = GateRules(ceilings={"calibration_error": 0.15}, tolerance=0.0, guarded_units=200)
+    # Success is mostly chance: at scale 1 eight trainings that differ by their seed alone had 0.997
+    # to 0.999 of the loss of the base rate, and each might with the confidence of the gate be up to
+    # 0.4 % worse than it or than another. Beyond 2 % a difference is none of chance. A category of
+    # a small shop has some 200 changes in 13 weeks; with half of them chance still decides little,
+    # for a segment counts only where it is surely worse.
+    rules = GateRules(ceilings={"calibration_error": 0.15}, tolerance=0.02, guarded_units=100)
 
     def baseline(self) -> Fitted:
         """Every price stays."""

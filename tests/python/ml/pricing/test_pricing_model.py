@@ -23,6 +23,7 @@ import pytest
 import yaml
 
 from ml.errors import ModelError
+from ml.frame.gate import Candidate, Decision, decide
 from ml.frame.model import DAY, Data, Slice, TooLittleDataError
 from ml.frame.monitoring import LABEL, SCORE, freeze_reference
 from ml.frame.scores import SERVED_BY, conforming
@@ -414,6 +415,26 @@ def test_a_fit_beats_the_base_rate(shop: Data, judged: Slice, fitted: Fitted) ->
     # Who holds every price keeps no change, and wins nothing.
     assert base.metrics["class_0_recall"] == 1
     assert base.metrics["policy_value"] == 0
+
+
+def test_a_category_that_is_surely_worse_is_refused_though_all_are_better(
+    shop: Data, judged: Slice, fitted: Fitted
+) -> None:
+    learned, base = (MODEL.judge(found, shop, judged) for found in (fitted, MODEL.baseline()))
+    is_loyal = pl.col("segment") == "shop loyal"
+
+    def decision(of_loyal: float) -> Decision:
+        loss = pl.when(is_loyal).then(pl.col("loss") * of_loyal).otherwise("loss").alias("loss")
+        candidate = replace(learned, losses=learned.losses.with_columns(loss))
+        offered = Candidate(candidate, MODEL.contract, [], 1.0, 1)
+        return decide(offered, base, learned, MODEL.contract, MODEL.rules, MODEL.seed)
+
+    assert decision(1.0).passed
+    assert decision(1.01).passed  # a hundredth of a half is within what chance does
+    refused = decision(1.2).checks
+    assert "shop loyal x 1.200" in next(
+        check.detail for check in refused if check.name == "segments against champion"
+    )
 
 
 def counted(prefix: str, truth: Floats, predicted: Floats) -> dict[str, float]:
