@@ -1,4 +1,5 @@
 {% set days, usual_days = var('price_window_days'), var('price_usual_days') %}
+{% set of_product = 'partition by source_system, product_id, currency order by business_date' %}
 
 with prices as (
     select * from {{ ref('int_product_prices_found') }}
@@ -32,6 +33,7 @@ priced_days as (
         demand.ordered_units,
         prices.price,
         case when costs.currency = prices.currency then costs.cost end as cost,
+        case when costs.currency = prices.currency then prices.price - costs.cost end as margin,
         prices.currency,
         case
             when prices.valid_from_date = demand.business_date then prices.price_before
@@ -50,14 +52,6 @@ priced_days as (
         and demand.business_date < costs.valid_to_date
 ),
 
-margin_days as (
-    select
-        *,
-        reported_units * (price - cost) as reported_margin,
-        ordered_units * (price - cost) as ordered_margin
-    from priced_days
-),
-
 -- Margins in two currencies are not comparable: windows begin anew with a currency.
 measured_days as (
     select
@@ -65,45 +59,26 @@ measured_days as (
         count(price_before) over around_day as change_count_around,
         sum(in_stock_days) over before_day as in_stock_days_before,
         sum(reported_units) over before_day as reported_units_before,
-        -- With one day without a cost the margin of all of them is not known.
-        case
-            when count(reported_margin) over before_day = count(*) over before_day
-                then sum(reported_margin) over before_day
-        end as reported_margin_before,
-        case
-            when count(ordered_margin) over before_day = count(*) over before_day
-                then sum(ordered_margin) over before_day
-        end as ordered_margin_before,
+        {{ sum_of_known('reported_units * margin', 'before_day') }} as reported_margin_before,
+        {{ sum_of_known('ordered_units * margin', 'before_day') }} as ordered_margin_before,
+        {{ sum_of_known('ordered_units * margin', 'from_day') }} as ordered_margin_after,
         sum(reported_units) over long_before_day
         / cast(nullif(sum(in_stock_days) over long_before_day, 0) as double) as usual_daily_units,
         sum(in_stock_days) over from_day as in_stock_days_after,
-        case
-            when count(ordered_margin) over from_day = count(*) over from_day
-                then sum(ordered_margin) over from_day
-        end as ordered_margin_after,
         count(*) filter (where is_settled) over from_day as days_after,
-        max(case when price_before is not null then business_date end) over (
-            partition by source_system, product_id, currency order by business_date
-            rows between unbounded preceding and current row
-        ) as price_from_date
-    from margin_days
+        max(case when price_before is not null then business_date end)
+            over ({{ of_product }}) as price_from_date
+    from priced_days
     window
         around_day as (
-            partition by source_system, product_id, currency order by business_date
-            rows between {{ days }} preceding and {{ days - 1 }} following
+            {{ of_product }} rows between {{ days }} preceding and {{ days - 1 }} following
         ),
-        before_day as (
-            partition by source_system, product_id, currency order by business_date
-            rows between {{ days }} preceding and 1 preceding
-        ),
+        before_day as ({{ of_product }} rows between {{ days }} preceding and 1 preceding),
         long_before_day as (
-            partition by source_system, product_id, currency order by business_date
+            {{ of_product }}
             rows between {{ days + usual_days }} preceding and {{ days + 1 }} preceding
         ),
-        from_day as (
-            partition by source_system, product_id, currency order by business_date
-            rows between current row and {{ days - 1 }} following
-        )
+        from_day as ({{ of_product }} rows between current row and {{ days - 1 }} following)
 ),
 
 rated_days as (
