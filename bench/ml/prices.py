@@ -22,7 +22,7 @@ from ml.frame.scores import read_scores
 from ml.pricing import PriceRecommendation
 from ml.pricing.elasticity import Elasticities
 from ml.pricing.model import CANDIDATES, GUARDRAILS
-from ml.pricing.policy import Guardrails, propose
+from ml.pricing.policy import GUARDRAILS_FILE, Guardrails, propose
 
 SHOP = "shop"
 MOST_ERROR, LEAST_SHARE = 10.0, 0.90
@@ -100,12 +100,9 @@ def _policy(
     home: Home, data: Data, elasticities: Elasticities, truth: pl.DataFrame
 ) -> tuple[list[Mapping[str, Cell]], float]:
     """What was served, and what it would be without its parts; the share that was served."""
-    limits = data[GUARDRAILS].row(0, named=True)
-    guardrails = Guardrails(
-        float(limits["min_margin_share"]),
-        float(limits["max_change_share"]),
-        int(limits["min_days_between_changes"]),
-    )
+    guardrails = Guardrails.of(data[GUARDRAILS])
+    if guardrails is None:
+        raise ValueError(f"{GUARDRAILS_FILE} has no bounds to measure under.")
     served = read_scores(home.scores / PriceRecommendation.name)
     products = (
         data[CANDIDATES]
@@ -126,7 +123,7 @@ def _policy(
     policies = {
         "served": served,
         "without the classifier": certain,
-        "without the certain gain too": propose(
+        "without the classifier and the certain gain": propose(
             elasticities.of(products).with_columns(pl.lit(0.0).alias("elasticity_deviation")),
             guardrails,
         ),

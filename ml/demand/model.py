@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import polars as pl
 
 from ml.demand.panel import Panel
-from ml.frame.days import Days
+from ml.frame.days import SETTLEMENT_DAYS, Days
 from ml.frame.gate import GateRules, Judgement
 from ml.frame.model import (
     DAY,
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 DEMAND = "features.product_demand_daily"
 BASELINE = "seasonal_naive"
-SETTLEMENT_DAYS = 7
 MOST_MISSED_POINTS = 10.0
 """How far a quantile may be off on origins so close; over a year it should be 5."""
 MOST_BIAS = 0.5

@@ -8,6 +8,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 
+SETTLEMENT_DAYS = 7
+"""After so many days what was ordered on a business day is told net of its cancellations."""
+
 
 @dataclass(frozen=True)
 class Days:

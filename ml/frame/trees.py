@@ -1,16 +1,18 @@
 """Gradient boosted trees for a yes or no, with calibrated probabilities and reasons.
 
 Boosting: Ke et al., LightGBM (2017); calibration by isotonic regression: Zadrozny and Elkan,
-Transforming Classifier Scores into Accurate Multiclass Probability Estimates (2002); reasons by
-Shapley values of trees: Lundberg et al., From Local Explanations to Global Understanding (2020).
+Transforming Classifier Scores into Accurate Multiclass Probability Estimates (2002), or by a
+sigmoid: Platt, Probabilistic Outputs for Support Vector Machines (1999); reasons by Shapley values
+of trees: Lundberg et al., From Local Explanations to Global Understanding (2020).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,9 +28,13 @@ Floats = npt.NDArray[np.float64]
 Rows = tuple[Floats, Floats]
 """Inputs, shape (rows, inputs), NaN where unknown, and labels 0 or 1, shape (rows,)."""
 
+Curve = tuple[Floats, Floats]
+"""Scores, rising, and the probability that goes with each; straight lines between them."""
+
 MOST_REASONS = 3
 MOST_ROUNDS = 600
 _PATIENCE = 40
+_SIGMOID_POINTS = 201
 _HIGHER_IS_BETTER = ("average_precision", "auc")
 _FIXED: Mapping[str, Any] = {
     "objective": "binary",
@@ -60,7 +66,7 @@ SPACE: Mapping[str, tuple[float, float]] = {
 
 @dataclass(frozen=True)
 class CalibratedTrees:
-    """Trees over named inputs, and the steps that turn their output into probabilities."""
+    """Trees over named inputs, and the curve that turns their output into probabilities."""
 
     booster: lgb.Booster
     inputs: tuple[str, ...]
@@ -127,6 +133,30 @@ class CalibratedTrees:
         )
 
 
+def isotonic(scores: Floats, labels: Floats) -> Curve:
+    """Steps that never fall: any shape, of many rows; the ends are the labels of a few."""
+    from sklearn.isotonic import IsotonicRegression  # takes seconds
+
+    steps = IsotonicRegression(out_of_bounds="clip").fit(scores, labels)
+    return steps.X_thresholds_, steps.y_thresholds_
+
+
+def sigmoid(scores: Floats, labels: Floats) -> Curve:
+    """A straight line of log odds, flat where it would fall: two numbers, for few or noisy rows."""
+    from scipy.special import expit, logit
+    from sklearn.linear_model import LogisticRegression  # takes seconds
+
+    raw = np.linspace(0.0, 1.0, _SIGMOID_POINTS)[1:-1]
+    rate = float(labels.mean())
+    if 0 < rate < 1:
+        odds = logit(np.clip(scores, raw[0], raw[-1]))[:, None]
+        line = LogisticRegression(C=np.inf).fit(odds, labels)
+        slope, level = float(line.coef_[0, 0]), float(line.intercept_[0])
+        if slope > 0:
+            return raw, expit(slope * logit(raw) + level)
+    return raw, np.full(raw.size, rate)
+
+
 def fit_calibrated(
     training: Rows,
     validation: Rows,
@@ -134,14 +164,12 @@ def fit_calibrated(
     metric: str,
     params: Params,
     seed: int,
+    calibration: Callable[[Floats, Floats], Curve] = isotonic,
 ) -> CalibratedTrees:
     """Learns from `training`; `validation`, which is later, stops the trees and calibrates them."""
-    from sklearn.isotonic import IsotonicRegression  # takes seconds
-
     booster = fit_trees(training, validation, metric, params, seed)
-    raw = np.asarray(booster.predict(validation[0]))
-    steps = IsotonicRegression(out_of_bounds="clip").fit(raw, validation[1])
-    return CalibratedTrees(booster, tuple(inputs), steps.X_thresholds_, steps.y_thresholds_)
+    curve = calibration(np.asarray(booster.predict(validation[0])), validation[1])
+    return CalibratedTrees(booster, tuple(inputs), *curve)
 
 
 def fit_trees(
@@ -160,12 +188,22 @@ def fit_trees(
     )
 
 
-def tune_trees(training: Rows, validation: Rows, metric: str, trials: int, seed: int) -> Params:
-    """The parameters in SPACE with the best `metric` on `validation`, of at most `trials`."""
+def tune_trees(
+    training: Rows,
+    validation: Rows,
+    metric: str,
+    trials: int,
+    seed: int,
+    fixed: Params = MappingProxyType({}),
+) -> Params:
+    """The parameters in SPACE with the best `metric` on `validation`, of at most `trials`.
+
+    `fixed` ones are the same in all trials, and not among those that are found.
+    """
     sign = -1.0 if metric in _HIGHER_IS_BETTER else 1.0
 
     def loss(params: Params) -> float:
-        booster = fit_trees(training, validation, metric, params, seed)
+        booster = fit_trees(training, validation, metric, {**params, **fixed}, seed)
         return sign * float(booster.best_score["valid_0"][metric])
 
     return minimise(loss, SPACE, DEFAULTS, trials, seed)

@@ -43,7 +43,7 @@ class Elasticities:
     spread: float
 
     def of(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """Adds elasticity and elasticity_deviation to rows of products with their category.
+        """Adds elasticity and elasticity_deviation to rows with source, category and product.
 
         A product without sales of its own has its category's mean and the spread around it.
         """
@@ -64,7 +64,7 @@ class Elasticities:
         )
 
     def of_category(self, rows: pl.DataFrame) -> pl.Series:
-        """The mean elasticity of the category of each row."""
+        """The mean elasticity of the category of each row; that of the prior for an unknown one."""
         means = [
             self.categories.get(key, (PRIOR_MEAN, PRIOR_DEVIATION))[0]
             for key in rows.select("source_system", "category").iter_rows()
@@ -92,16 +92,19 @@ class Elasticities:
 
 
 def fit_elasticities(responses: pl.DataFrame) -> Elasticities:
-    """Elasticities of rows of features.price_responses.
+    """Elasticities of rows of features.price_responses, one by product, month and price.
 
-    Columns: source_system, category, product_id, month_start, price (> 0), in_stock_days,
-    line_count and category_line_count (>= 0). A product competes with its category: what it may
-    expect of the category's lines falls as its rivals are cheap, many or in stock, which is
-    estimated in passes.
-    Products that were sold at one price only tell nothing of their own.
+    Columns: source_system, category, product_id, month_start, price (> 0) in currency,
+    in_stock_days, line_count and category_line_count (>= 0). A product competes with its category:
+    what it may expect of the category's lines falls as its rivals are cheap, many or in stock,
+    which is estimated in passes. Products that were sold at one price only tell nothing of their
+    own. Without rows there is no elasticity and the spread is 0.
     """
+    # Prices in two currencies are not comparable, and the last one is that of proposals.
+    last_currency = pl.col("currency").sort_by("month_start").last()
     rows = (
         responses.filter((pl.col("category_line_count") > 0) & (pl.col("price") > 0))
+        .filter(pl.col("currency") == last_currency.over("source_system", "product_id"))
         .filter(pl.col("line_count").sum().over("source_system", "product_id") >= _LEAST_LINES)
         .sort("source_system", "category", "product_id", "month_start", "price")
     )
@@ -166,8 +169,8 @@ class _Panel:
         self.size = self.first.size
         self.lines, self.category_lines, self.days = lines, category_lines, days
         self.total = np.add.reduceat(lines, self.first)
-        weight = np.add.reduceat(category_lines * log_price, self.first)
-        mean = weight / np.add.reduceat(category_lines, self.first)
+        weighted = np.add.reduceat(category_lines * log_price, self.first)
+        mean = weighted / np.add.reduceat(category_lines, self.first)
         self.log_price = log_price - mean[product]  # centred: steps of Newton stay small
         self.exposure = np.log(category_lines)
         self.weight = 1.0
@@ -238,9 +241,13 @@ class _Panel:
 
 
 def _newton(
-    panel: _Panel, group: npt.NDArray[np.int64], prior_mean: Floats, prior_information: Floats
+    panel: _Panel, group: Ints, prior_mean: Floats, prior_information: Floats
 ) -> tuple[Floats, Floats]:
-    """The most likely elasticity of each group of products under a normal prior."""
+    """The most likely elasticity of each group of products under a normal prior, by Newton steps.
+
+    `group` numbers the group of each product; priors, estimates and information (1 / variance) are
+    by group.
+    """
     estimate = prior_mean.copy()
     information = prior_information.copy()
     for _ in range(_STEPS):

@@ -9,8 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from ml.errors import ModelError
+
 Floats = npt.NDArray[np.float64]
 
+GUARDRAILS_FILE = "seeds/price_guardrails.csv"
 RAISE, HOLD, LOWER, SKIP = "raise", "hold", "lower", "skip"
 GRID_STEP = 0.01
 LEAST_CHANGE = 0.02
@@ -33,15 +36,43 @@ class Guardrails:
     max_change_share: float
     min_days: int
 
+    @classmethod
+    def of(cls, rows: pl.DataFrame) -> Guardrails | None:
+        """The bounds of the rows of seeds.price_guardrails, None where there is no row.
 
-def propose(products: pl.DataFrame, guardrails: Guardrails) -> pl.DataFrame:
+        Raises ModelError where there are several rows or a bound is missing.
+        """
+        if rows.is_empty():
+            return None
+        if rows.height > 1 or None in rows.row(0):
+            found = "several rows" if rows.height > 1 else "a bound without a value"
+            raise ModelError(
+                f"{GUARDRAILS_FILE} has {found}; it needs one row with all bounds.",
+                f"Mend {GUARDRAILS_FILE}, then `storehouse run`.",
+            )
+        row = rows.row(0, named=True)
+        return cls(
+            float(row["min_margin_share"]),
+            float(row["max_change_share"]),
+            int(row["min_days_between_changes"]),
+        )
+
+
+_STILL = Guardrails(min_margin_share=0.0, max_change_share=0.0, min_days=0)
+
+
+def propose(products: pl.DataFrame, guardrails: Guardrails | None) -> pl.DataFrame:
     """A price for each product, with the gain it should bring and why it is not another.
+
+    Without guardrails every price stays, for no bound is nobody's decision.
 
     Columns: price, cost_amount (Decimal, null where unknown), elasticity, elasticity_deviation,
     days_since_change, units_before and in_stock_days_before. Adds action, reason, proposed_price,
     change_share, and expected_daily_margin, expected_daily_gain and lower_daily_gain in currency
     per in-stock day; null where there is no cost.
     """
+    if guardrails is None:
+        return all_held(propose(products, _STILL), "no_guardrails")
     price = products["price"].cast(pl.Float64).to_numpy()
     cost = products["cost_amount"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
     mean = products["elasticity"].to_numpy()
@@ -101,6 +132,12 @@ def held(proposed: pl.DataFrame, condition: pl.Expr, reason: str) -> pl.DataFram
     return _priced(result)
 
 
+def all_held(proposed: pl.DataFrame, reason: str) -> pl.DataFrame:
+    """Turns every proposal into hold for the same reason; what is skipped stays so."""
+    stays = pl.when(pl.col("action") != SKIP).then(pl.lit(reason)).otherwise("reason")
+    return held(proposed, pl.lit(True), reason).with_columns(stays.alias("reason"))
+
+
 def _priced(decided: pl.DataFrame) -> pl.DataFrame:
     """Price, gains and the reason of a change, as the action has it."""
     stays = ~pl.col("action").is_in([RAISE, LOWER])
@@ -135,9 +172,10 @@ def best_change(
 ) -> Floats:
     """The change on the grid with the highest margin, by product; 0 where none is allowed.
 
-    A product that is sold under its floor may only be raised, as far as the bounds let it. With a
-    `deviation` of the elasticity only changes are looked at that gain at either end of it: where
-    the optimum is not certain to, a smaller step towards it often is.
+    All are of shape (products,), price and cost in one currency (NaN where a cost is unknown), the
+    change a share of the price. A product that is sold under its floor may only be raised, as far
+    as the bounds let it. With a `deviation` of the elasticity only changes are looked at that gain
+    at either end of it: where the optimum is not certain to, a smaller step towards it often is.
     """
     steps = int(guardrails.max_change_share / GRID_STEP + 1e-9)
     grid: Floats = np.arange(-steps, steps + 1, dtype=np.float64) * GRID_STEP
@@ -156,7 +194,7 @@ def best_change(
 def lower_gain_per_unit(
     price: Floats, cost: Floats, elasticity: Floats, deviation: Floats, change: Floats
 ) -> Floats:
-    """The gain at the worse end of elasticity +- deviation."""
+    """The gain per unit sold today at the worse end of elasticity +- deviation."""
     return np.minimum(
         gain_per_unit(price, cost, elasticity - deviation, change),
         gain_per_unit(price, cost, elasticity + deviation, change),
@@ -164,6 +202,9 @@ def lower_gain_per_unit(
 
 
 def gain_per_unit(price: Floats, cost: Floats, elasticity: Floats, change: Floats) -> Floats:
-    """Margin at the changed price less that of today, per unit that is sold today."""
+    """Margin at the changed price less that of today, in currency per unit that is sold today.
+
+    Arrays of shapes that broadcast; `change` is a share of the price.
+    """
     found: Floats = (price * (1 + change) - cost) * (1 + change) ** elasticity - (price - cost)
     return found

@@ -1,4 +1,5 @@
 {% set days, usual_days = var('price_window_days'), var('price_usual_days') %}
+{% set of_product = 'partition by source_system, product_id, currency order by business_date' %}
 
 with prices as (
     select * from {{ ref('int_product_prices_found') }}
@@ -13,25 +14,31 @@ demand as (
     where not is_future and period_days = 1
 ),
 
+-- What a product costs in another currency than its price is no cost to compare it with, but
+-- that it does is known no earlier than that cost.
 priced_days as (
     select
         demand.source_system,
         demand.product_id,
         demand.category,
         demand.business_date,
+        {{ days_between(
+            'demand.business_date',
+            'max(demand.business_date) over (partition by demand.source_system)',
+        ) }} >= {{ var('settlement_days') }} as is_settled,
         demand.planned_discount_share,
         case when demand.is_stock_out then 0 else 1 end as in_stock_days,
         demand.reported_lines,
         demand.reported_units,
-        demand.reported_units * (prices.price - costs.cost) as reported_margin,
-        demand.ordered_units * (prices.price - costs.cost) as ordered_margin,
+        demand.ordered_units,
         prices.price,
-        costs.cost,
+        case when costs.currency = prices.currency then costs.cost end as cost,
+        case when costs.currency = prices.currency then prices.price - costs.cost end as margin,
         prices.currency,
         case
             when prices.valid_from_date = demand.business_date then prices.price_before
         end as price_before,
-        greatest(demand.available_at, prices.available_at) as available_at
+        greatest(demand.available_at, prices.available_at, costs.available_at) as available_at
     from demand
     inner join prices
         on demand.source_system = prices.source_system
@@ -41,46 +48,37 @@ priced_days as (
     left join costs
         on prices.source_system = costs.source_system
         and prices.product_id = costs.product_id
-        and prices.currency = costs.currency
         and demand.business_date >= costs.valid_from_date
         and demand.business_date < costs.valid_to_date
 ),
 
+-- Margins in two currencies are not comparable: windows begin anew with a currency.
 measured_days as (
     select
         *,
         count(price_before) over around_day as change_count_around,
         sum(in_stock_days) over before_day as in_stock_days_before,
         sum(reported_units) over before_day as reported_units_before,
-        sum(reported_margin) over before_day as reported_margin_before,
-        sum(ordered_margin) over before_day as ordered_margin_before,
+        {{ sum_of_known('reported_units * margin', 'before_day') }} as reported_margin_before,
+        {{ sum_of_known('ordered_units * margin', 'before_day') }} as ordered_margin_before,
+        {{ sum_of_known('ordered_units * margin', 'from_day') }} as ordered_margin_after,
         sum(reported_units) over long_before_day
         / cast(nullif(sum(in_stock_days) over long_before_day, 0) as double) as usual_daily_units,
         sum(in_stock_days) over from_day as in_stock_days_after,
-        sum(ordered_margin) over from_day as ordered_margin_after,
-        count(*) over from_day as days_after,
-        max(case when price_before is not null then business_date end) over (
-            partition by source_system, product_id order by business_date
-            rows between unbounded preceding and current row
-        ) as price_from_date
+        count(*) filter (where is_settled) over from_day as days_after,
+        max(case when price_before is not null then business_date end)
+            over ({{ of_product }}) as price_from_date
     from priced_days
     window
         around_day as (
-            partition by source_system, product_id order by business_date
-            rows between {{ days }} preceding and {{ days - 1 }} following
+            {{ of_product }} rows between {{ days }} preceding and {{ days - 1 }} following
         ),
-        before_day as (
-            partition by source_system, product_id order by business_date
-            rows between {{ days }} preceding and 1 preceding
-        ),
+        before_day as ({{ of_product }} rows between {{ days }} preceding and 1 preceding),
         long_before_day as (
-            partition by source_system, product_id order by business_date
+            {{ of_product }}
             rows between {{ days + usual_days }} preceding and {{ days + 1 }} preceding
         ),
-        from_day as (
-            partition by source_system, product_id order by business_date
-            rows between current row and {{ days - 1 }} following
-        )
+        from_day as ({{ of_product }} rows between current row and {{ days - 1 }} following)
 ),
 
 rated_days as (

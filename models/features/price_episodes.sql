@@ -4,21 +4,25 @@ with days as (
     select * from {{ ref('price_days') }}
 ),
 
--- What products of the category did meanwhile whose price stood still; summed as decimals, so
--- that no order of rows changes a digit.
+-- Products whose price stood still and whose margin is known: one without a cost would count as
+-- one whose margin did not move.
+still_days as (
+    select * from days
+    where is_measured and daily_margin_change is not null and change_count_around = 0
+),
+
+-- What products of the category did meanwhile; summed as decimals, so that no order of rows
+-- changes a digit.
 controls as (
     select
         source_system,
         category,
         currency,
         business_date,
-        count(*) filter (where is_measured and change_count_around = 0) as control_count,
-        cast(
-            sum(cast(daily_margin_change as decimal(18, 6)))
-            filter (where is_measured and change_count_around = 0) as double
-        ) / nullif(count(*) filter (where is_measured and change_count_around = 0), 0)
+        count(*) as control_count,
+        cast(sum(cast(daily_margin_change as decimal(18, 6))) as double) / count(*)
             as control_daily_margin_change
-    from days
+    from still_days
     group by source_system, category, currency, business_date
 ),
 
@@ -35,13 +39,14 @@ changes as (
 compared_changes as (
     select
         changes.*,
-        cast(controls.control_count as integer) as control_count,
+        cast(coalesce(controls.control_count, 0) as integer) as control_count,
         controls.control_daily_margin_change,
         case
             when changes.cost_amount is null then 'no_cost'
             when changes.days_after < {{ var('price_window_days') }} then 'not_over_yet'
             when changes.change_count_around > 1 then 'overlaps_another_change'
             when not changes.is_measured then 'too_few_days_in_stock'
+            when changes.daily_margin_change is null then 'no_cost'
             when coalesce(controls.control_count, 0) < {{ var('price_least_controls') }}
                 then 'too_few_controls'
         end as unusable_reason

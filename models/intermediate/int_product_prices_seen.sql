@@ -23,16 +23,37 @@ reported_days as (
     where unit_price is not null
 ),
 
-listed_products as (
+extracts_before as (
+    select
+        *,
+        lag(currency) over (
+            partition by source_system, product_id order by available_at, seen_at
+        ) as currency_before
+    from extracts
+),
+
+-- The first currency holds for what was sold before it was listed too, once it is listed.
+listed_currencies as (
     select
         source_system,
         product_id,
-        currency
-    from extracts
-    group by source_system, product_id, currency
+        currency,
+        available_at,
+        case
+            when currency_before is null then {{ first_instant() }}
+            else available_at
+        end as listed_from,
+        coalesce(
+            lead(available_at) over (
+                partition by source_system, product_id order by available_at, seen_at
+            ), {{ open_end() }}
+        ) as listed_before
+    from extracts_before
+    where currency_before is null or currency <> currency_before
 ),
 
 -- What a product was sold at was its list price: extracts of a backfill may be months apart.
+-- Not so in another currency than the list had when the day was reported.
 sales as (
     select
         days.source_system,
@@ -43,12 +64,14 @@ sales as (
         {{ to_utc(
             "cast(days.business_date as timestamp) + interval 12 hour", 'days.time_zone'
         ) }} as seen_at,
-        days.available_at
+        greatest(days.available_at, currencies.available_at) as available_at
     from reported_days as days
-    inner join listed_products as products
-        on days.source_system = products.source_system
-        and days.product_id = products.product_id
-        and days.currency = products.currency
+    inner join listed_currencies as currencies
+        on days.source_system = currencies.source_system
+        and days.product_id = currencies.product_id
+        and days.currency = currencies.currency
+        and days.available_at >= currencies.listed_from
+        and days.available_at < currencies.listed_before
 ),
 
 sightings as (

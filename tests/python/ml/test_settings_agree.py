@@ -14,7 +14,8 @@ import pytest
 import yaml
 
 from ml.demand import frequency
-from ml.demand.model import SETTLEMENT_DAYS, DemandForecast
+from ml.demand.model import DemandForecast
+from ml.frame.days import SETTLEMENT_DAYS
 from ml.imputation.attributes import SUBJECTS, Subject
 from ml.payment_anomaly.judging import BUDGETS
 from ml.payment_anomaly.model import BUDGET

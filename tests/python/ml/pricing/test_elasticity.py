@@ -40,6 +40,7 @@ def planted(products: int = 800, months: int = 24) -> tuple[pl.DataFrame, dict[s
                     "product_id": [f"p{i}" for i in range(products)],
                     "month_start": date(2024 + month // 12, month % 12 + 1, 1),
                     "price": (first * level).round(2),
+                    "currency": "EUR",
                     "in_stock_days": 30,
                     "line_count": units,
                     "category_line_count": total * 30,
@@ -99,6 +100,21 @@ def test_one_price_says_nothing() -> None:
     assert fit_elasticities(rows.clear()) == Elasticities({}, {}, 0.0)
 
 
+def test_a_price_in_another_currency_is_no_change_of_the_price() -> None:
+    rows, _ = planted(products=40, months=12)
+    later = rows.filter(pl.col("month_start") >= date(2024, 7, 1))
+    # Until July half of the products have a list price in PLN, of 4.3 times the figure.
+    is_abroad = pl.col("product_id").str.tail(1).cast(pl.Int64) % 2 == 0
+    abroad = rows.filter(pl.col("month_start") < date(2024, 7, 1)).with_columns(
+        pl.when(is_abroad).then(pl.col("price") * 4.3).otherwise("price").alias("price"),
+        pl.when(is_abroad).then(pl.lit("PLN")).otherwise("currency").alias("currency"),
+    )
+    without = abroad.filter(pl.col("currency") == "EUR")
+    assert fit_elasticities(pl.concat([abroad, later])) == fit_elasticities(
+        pl.concat([without, later])
+    )
+
+
 def test_a_few_sales_hardly_move_the_prior() -> None:
     rows = pl.DataFrame(
         {
@@ -107,6 +123,7 @@ def test_a_few_sales_hardly_move_the_prior() -> None:
             "product_id": "p",
             "month_start": [date(2025, 1, 1), date(2025, 2, 1)],
             "price": [10.0, 11.0],
+            "currency": "EUR",
             "in_stock_days": 30,
             "line_count": [2, 2],
             "category_line_count": [100, 100],

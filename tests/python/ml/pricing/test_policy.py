@@ -143,28 +143,40 @@ def test_a_bound_between_two_steps_of_the_grid_is_not_crossed() -> None:
         ([], [], 0.0),
     ],
 )
-def test_the_threshold_keeps_what_was_worth_most(
+def test_the_threshold_holds_back_what_surely_lost_most(
     probability: list[float], lift: list[float], threshold: float
 ) -> None:
-    given, lifts = np.array(probability, dtype=float), np.array(lift, dtype=float)
+    given, lifts = np.repeat(probability, 100).astype(float), np.repeat(lift, 100).astype(float)
     found = best_threshold(given, lifts)
     assert found == pytest.approx(threshold)
     worth = [lifts[given >= line].sum() for line in (*given, KEEPS_NONE)]
     assert lifts[given >= found].sum() == pytest.approx(max(worth))
 
 
+def test_no_change_is_held_back_for_what_may_be_chance() -> None:
+    rng = np.random.default_rng(4)
+    probability, noise = rng.uniform(0.4, 0.6, 400), rng.normal(0, 1, 400)
+    thresholds = [best_threshold(probability, rng.permutation(noise)) for _ in range(200)]
+    # Of many thresholds one may seem certain; the one with the best sum is hardly ever 0.
+    assert np.mean([found > 0 for found in thresholds]) < 0.1
+    losing = np.where(probability < 0.45, noise - 1, noise)
+    assert 0.44 < best_threshold(probability, losing) < 0.5
+
+
 def test_a_threshold_that_keeps_none_keeps_no_certain_success() -> None:
     episodes = pl.DataFrame(
         {
             "source_system": "shop",
+            "category": "toys",
             "product_id": ["p", "q"],
+            "is_new_product": False,
             "change_date": "2025-01-01",
             "probability": [1.0, 0.5],
             "is_success": [True, False],
             "lift": [1.0, -1.0],
         }
     )
-    none, one = (judge_episodes(episodes, line).metrics for line in (KEEPS_NONE, 1.0))
+    none, one = (judge_episodes(episodes, line, 0.5).metrics for line in (KEEPS_NONE, 1.0))
     assert (none["class_1_recall"], none["policy_value"]) == (0, 0)
     assert (one["class_1_recall"], one["policy_value"]) == (1, 0.5)
 
@@ -172,15 +184,17 @@ def test_a_threshold_that_keeps_none_keeps_no_certain_success() -> None:
 def test_the_report_is_counted_by_hand() -> None:
     episodes = pl.DataFrame(
         {
-            "source_system": "shop",
+            "source_system": ["shop"] * 7 + ["olist"],
+            "category": ["toys", "books"] * 4,
             "product_id": [f"p{i}" for i in range(8)],
+            "is_new_product": [True, False, True, False, True, False, False, True],
             "change_date": "2025-01-01",
             "probability": [0.9, 0.8, 0.7, 0.6, 0.4, 0.3, 0.2, 0.1],
             "is_success": [True, True, False, True, True, False, False, True],
             "lift": [1.0, 1.0, -1.0, 1.0, 1.0, -1.0, -1.0, 1.0],
         }
     )
-    found = judge_episodes(episodes, 0.5)
+    found = judge_episodes(episodes, 0.5, 0.4)  # most changes of training were none
     expected = {
         "class_1_precision": 3 / 4,
         "class_1_recall": 3 / 5,
@@ -192,17 +206,23 @@ def test_the_report_is_counted_by_hand() -> None:
         "accuracy": 5 / 8,
         "macro_precision": (3 / 4 + 2 / 4) / 2,
         "weighted_recall": 5 / 8,
-        "majority_accuracy": 5 / 8,
+        "majority_accuracy": 3 / 8,
+        "majority_class_0_recall": 1,
         "always_1_class_1_f1": 10 / 13,
         "always_1_class_0_f1": 0,
         "roc_auc": 10 / 15,
         "mean_lift": 2 / 8,
         "mean_lift_kept": 2 / 4,
         "policy_value": 2 / 8,
+        "new_product_episodes": 4,
+        "new_product_accuracy": 1 / 4,
+        "new_product_roc_auc": 1 / 3,
+        "new_product_brier": (0.1**2 + 0.7**2 + 0.6**2 + 0.9**2) / 4,
     }
     assert {name: found.metrics[name] for name in expected} == pytest.approx(expected)
     assert found.losses["loss"][0] == pytest.approx(-np.log(0.9))
     assert found.losses["loss"][7] == pytest.approx(-np.log(0.1))
+    assert set(found.losses["segment"]) == {"shop toys", "shop books", "olist books"}
 
 
 def test_a_smaller_step_is_taken_where_the_optimum_is_not_certain_to_gain() -> None:
