@@ -31,14 +31,20 @@ from bench.ml.report import Cell, Goal, Part, Table
 from ml.demand.baselines import Baseline
 from ml.demand.fitting import fit
 from ml.demand.methods import METHODS
-from ml.demand.metrics import accuracy, judged, quantile_quality, scales, value_added
+from ml.demand.metrics import (
+    QUANTILES,
+    accuracy,
+    judged,
+    quantile_quality,
+    scales,
+    value_added,
+)
 from ml.demand.panel import Panel
 from ml.demand.settings import Settings
 
 OURS = "served"
 LEAST_HISTORY = 8
 RATIO, POINTS = 1.01, 5.0
-LEVELS = {"p10": 0.1, "p50": 0.5, "p90": 0.9}
 ERRORS = ("wape", "sums", "bias", "mase", "rmsse", "value_added", "seconds")
 _SEED = 1
 _PEERS = ("seasonal_naive", "moving_average", "croston", "sba")
@@ -203,7 +209,7 @@ def largest_miss(rows: Sequence[Row], data: str) -> float:
     """How far the worst of our quantiles on a set is off over all its origins, in points."""
     chosen = [row for row in rows if row.data == data and row.method == OURS]
     found = 0.0
-    for name, level in LEVELS.items():
+    for name, level in QUANTILES.items():
         below = statistics.fmean(row.figures[f"below {name}"] for row in chosen)
         at_most = statistics.fmean(row.figures[f"at_most {name}"] for row in chosen)
         found = max(found, 100 * (below - level), 100 * (level - at_most))
@@ -240,7 +246,7 @@ def _quantiles(rows: Sequence[Row]) -> Table:
     with_quantiles = [row for row in rows if "below p10" in row.figures]
     for method in dict.fromkeys(row.method for row in with_quantiles):
         own = [row for row in with_quantiles if row.method == method]
-        for name in LEVELS:
+        for name in QUANTILES:
             found.append(
                 {
                     "method": f"{method} {name}",

@@ -13,9 +13,10 @@ from collections.abc import Mapping
 import numpy as np
 import polars as pl
 
-from bench.ml.ranking import Floats, judged
+from bench.ml.ranking import judged
 from bench.ml.report import Cell, Goal, Part, Table
 from ingest.home import Home
+from ml.arrays import Floats
 from ml.frame.model import Data, Slice
 from ml.frame.reading import read_data
 from ml.frame.registry import Registry

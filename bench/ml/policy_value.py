@@ -10,10 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
+from ml.arrays import Bools, Floats
 
 STEP = 0.001
 """The grid of the optimum: ten times as fine as that of the model."""

@@ -12,9 +12,10 @@ from collections.abc import Mapping
 import numpy as np
 import polars as pl
 
-from bench.ml.policy_value import Floats, Market, optimum, share_of_optimum
+from bench.ml.policy_value import Market, optimum, share_of_optimum
 from bench.ml.report import Cell, Goal, Part, Table
 from ingest.home import Home
+from ml.arrays import Floats
 from ml.frame.model import Data
 from ml.frame.reading import read_data
 from ml.frame.registry import Registry

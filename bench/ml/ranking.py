@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-
-BUDGETS = (0.005, 0.01)
+from ml.arrays import Floats
+from ml.payment_anomaly.judging import BUDGETS
 
 
 def found_at(scores: Floats, weights: Floats, budget: float) -> float:

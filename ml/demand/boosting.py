@@ -14,8 +14,8 @@ from typing import Any
 import lightgbm as lgb
 import numpy as np
 
+from ml.arrays import Floats, Ints
 from ml.demand.features import CATEGORICAL, FeatureMaker, Rows
-from ml.demand.frequency import Floats, Ints
 from ml.demand.grid import Grid
 
 PARAMETERS: dict[str, Any] = {

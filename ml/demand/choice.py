@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ml.arrays import Bools, Floats, Ints
 from ml.demand.classes import CLASSES
-from ml.demand.frequency import Bools, Floats, Ints
 from ml.demand.grid import Grid
 from ml.demand.methods import METHODS, mean_forecast
 from ml.demand.smoothing import Smoothed
@@ -34,9 +34,11 @@ CANDIDATES = (
     TREES,
     *(name for name in COMBINATIONS if name != "smoothers"),
 )
-"""Simplest first; the mean of all smoothers is simpler than to choose one of them."""
+"""Simplest first; the mean of four smoothers is simpler than to choose one of them."""
 OF_FEW = ("smoothers", "seasonal_naive")
-"""Candidates of a panel too small for trees: which of many wins there is told by common shocks."""
+"""Candidates of a panel too small for trees: which of many wins there is told by common shocks.
+
+Here a season must win against the mean: one year of few series shows none but by luck."""
 COLD = "pooled_mean"
 """What serves series that are too young to be judged by their own history."""
 _LEAST_SERIES = 30

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ml.demand.frequency import Floats, Ints
+from ml.arrays import Floats, Ints
 from ml.demand.grid import Sums
 
 CLASSES = ("smooth", "erratic", "intermittent", "lumpy")

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ml.arrays import Floats, Ints
 from ml.demand.classes import classify, demand_shape
-from ml.demand.frequency import Floats, Ints
-from ml.demand.grid import Grid, Singles, by_category
+from ml.demand.grid import Grid, Singles, by_category, running
 from ml.demand.pooling import pooled_mean
 from ml.demand.smoothing import Smoothed
 
@@ -91,8 +91,8 @@ class FeatureMaker:
         known = np.array([code.get(name, np.nan) for name in grid.categories])
         self._category = known[grid.category]
         past = grid.units[:, : grid.now]
-        self._category_units = _running(by_category(grid, past))
-        self._category_known = _running(by_category(grid, np.isfinite(past).astype(np.float64)))
+        self._category_units = running(by_category(grid, past))
+        self._category_known = running(by_category(grid, np.isfinite(past).astype(np.float64)))
 
     def base(self, column: int) -> Floats:
         """The pooled mean of each series before an origin, above 0."""
@@ -246,7 +246,3 @@ def _mean(values: Singles, column: int, length: int) -> Floats:
     part = values[:, max(0, column - length) : column].astype(np.float64)
     known = np.isfinite(part)
     return _ratio(np.where(known, part, 0.0).sum(axis=1), known.sum(axis=1).astype(np.float64))
-
-
-def _running(values: Floats) -> Floats:
-    return np.concatenate([np.zeros((values.shape[0], 1)), np.cumsum(values, axis=1)], axis=1)

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from ml.arrays import Bools, Floats, Ints
 from ml.demand.choice import COLD, TREES, Choice, methods_forecast, served
 from ml.demand.classes import CLASSES
 from ml.demand.errors import ModelFileError, PanelError
 from ml.demand.features import FeatureMaker, FeaturePlan
-from ml.demand.frequency import Bools, Floats, Frequency, Ints
+from ml.demand.frequency import Frequency
 from ml.demand.grid import Grid
 from ml.demand.metrics import QUANTILES
 from ml.demand.panel import Panel

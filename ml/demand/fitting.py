@@ -6,12 +6,13 @@ from datetime import date
 
 import numpy as np
 
+from ml.arrays import Floats
 from ml.demand.boosting import PARAMETERS, SEARCH_SPACE
 from ml.demand.choice import COLD, is_better
 from ml.demand.errors import PanelError
 from ml.demand.features import FeatureMaker, FeaturePlan
 from ml.demand.fitted import Fitted, Learned
-from ml.demand.frequency import Floats, Frequency
+from ml.demand.frequency import Frequency
 from ml.demand.grid import Grid
 from ml.demand.panel import Panel
 from ml.demand.settings import Settings
@@ -32,7 +33,7 @@ def fit(
     """Learns everything a forecast needs from the periods of `panel` before `origin`.
 
     The panel must not know more: pass `panel.as_of(origin)`. A history too short for a validation
-    origin (three half horizons and the horizon) is served the pooled mean. Raises PanelError and
+    origin (two half horizons and the horizon) is served the pooled mean. Raises PanelError and
     FutureLeakError.
     """
     settings = settings or Settings()

@@ -9,9 +9,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
+from ml.arrays import Floats, Ints
 
 _MONDAY = -3  # days since 1970-01-01, a Thursday
 _DAYS_OF_YEAR = 365.25
@@ -115,4 +113,3 @@ MONTH = Frequency(
     step=1,
     depth=36,
 )
-FREQUENCIES = {frequency.name: frequency for frequency in (DAY, WEEK, MONTH)}

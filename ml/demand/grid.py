@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from ml.arrays import Floats, Ints
 from ml.demand.errors import PanelError
-from ml.demand.frequency import Floats, Frequency, Ints
+from ml.demand.frequency import Frequency
 from ml.demand.panel import Panel, require_no_actuals
 
 Singles = npt.NDArray[np.float32]
@@ -133,10 +134,10 @@ class Sums:
         columns = np.arange(units.shape[1])
         last = np.maximum.accumulate(np.where(filled > 0, columns, -1), axis=1)
         return cls(
-            observed=_running(known.astype(np.float64)),
-            sold=_running((filled > 0).astype(np.float64)),
-            units=_running(filled),
-            squares=_running(filled**2),
+            observed=running(known.astype(np.float64)),
+            sold=running((filled > 0).astype(np.float64)),
+            units=running(filled),
+            squares=running(filled**2),
             last_sale=np.concatenate([np.full((len(units), 1), -1), last], axis=1),
         )
 
@@ -163,7 +164,8 @@ def by_category(grid: Grid, values: Floats) -> Floats:
     return sums
 
 
-def _running(values: Floats) -> Floats:
+def running(values: Floats) -> Floats:
+    """Sums of the columns before each column, and of all: one column more than `values`."""
     found = np.zeros((values.shape[0], values.shape[1] + 1))
     np.cumsum(values, axis=1, out=found[:, 1:])
     return found

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ml.demand.frequency import Floats, Frequency
+from ml.arrays import Floats
+from ml.demand.frequency import Frequency
 from ml.demand.grid import Grid
 from ml.demand.pooling import PRIORS, pooled_mean
 from ml.demand.smoothing import ALPHAS, CHANCE_ALPHAS, Smoothed

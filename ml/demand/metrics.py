@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from ml.demand.frequency import Floats
+from ml.arrays import Floats
 from ml.demand.panel import Panel
 
 QUANTILES = {"p10": 0.1, "p50": 0.5, "p90": 0.9}

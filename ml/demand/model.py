@@ -24,6 +24,7 @@ from ml.frame.model import (
     Table,
     TooLittleDataError,
 )
+from ml.frame.scores import SERVED_BY
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -225,8 +226,9 @@ class DemandForecast(Model[Forecasters]):
 
     def score(self, fitted: Forecasters, data: Data, days: Days | None = None) -> pl.DataFrame:
         """Forecasts of each source from the day (or Monday) after its data, or from `days`."""
-        parts = [pl.DataFrame(schema=pl.Schema(self.scores))]
+        parts = [pl.DataFrame(schema=pl.Schema({**self.scores, SERVED_BY: pl.String}))]
         for source, rows in _sources(data):
+            left_to = None if source in fitted.fits else self.baseline_name
             for origin in _origins(rows, days):
                 forecast = _forecast(fitted, data, source, rows, origin)
                 columns = [
@@ -240,6 +242,7 @@ class DemandForecast(Model[Forecasters]):
                     *(pl.col(name).alias(f"{name}_units") for name in ("p10", "p50", "p90")),
                     "series_class",
                     pl.col("served_by").alias("method"),
+                    pl.lit(left_to, pl.String).alias(SERVED_BY),
                 ]
                 parts.append(forecast.select(columns))
         return pl.concat(parts)
@@ -385,14 +388,14 @@ def _sources(data: Data) -> Iterator[tuple[str, pl.DataFrame]]:
 
 def _shape(rows: pl.DataFrame) -> tuple[Frequency, date, date]:
     """The periods of a source, and its first and last business date that are known."""
-    from ml.demand.frequency import DAY, WEEK
+    from ml.demand import frequency
 
     known = rows.filter(~pl.col("is_future"))["business_date"]
     days = int(rows["period_days"][0])
     first, last = known.min(), known.max()
     if not isinstance(first, date) or not isinstance(last, date):
         raise TooLittleDataError("A source has no period that is over.", "Wait for one.")
-    return (WEEK if days == 7 else DAY), first, last + timedelta(days=days - 1)
+    return (frequency.WEEK if days == 7 else frequency.DAY), first, last + timedelta(days=days - 1)
 
 
 def _origins(rows: pl.DataFrame, days: Days | None) -> list[date]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ml.demand.frequency import Floats
+from ml.arrays import Floats
 from ml.demand.grid import Grid
 from ml.demand.smoothing import Smoothed
 

@@ -18,8 +18,8 @@ import numpy as np
 from scipy.special import betainc
 from scipy.stats import nbinom
 
+from ml.arrays import Floats, Ints
 from ml.demand.classes import CLASSES
-from ml.demand.frequency import Floats, Ints
 from ml.demand.metrics import QUANTILES
 
 _LEAST_ROWS = 300

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ml.demand.frequency import Floats
+from ml.arrays import Floats
 
 ALPHAS = (0.05, 0.1, 0.2, 0.3)
 CHANCE_ALPHAS = (0.02, 0.05, 0.1, 0.2)

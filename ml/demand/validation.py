@@ -9,6 +9,7 @@ from typing import Any
 import lightgbm as lgb
 import numpy as np
 
+from ml.arrays import Bools, Floats, Ints
 from ml.demand.boosting import Matrix, matrix_before, origins_before, predict, train
 from ml.demand.choice import (
     CANDIDATES,
@@ -29,7 +30,6 @@ from ml.demand.choice import (
 )
 from ml.demand.classes import CLASSES, classify
 from ml.demand.features import FeatureMaker, FeaturePlan, Rows
-from ml.demand.frequency import Bools, Floats, Ints
 from ml.demand.grid import Grid
 from ml.demand.methods import METHODS, default_variant, mean_forecast, variants
 from ml.demand.quantiles import Calibration, calibrate
@@ -241,7 +241,7 @@ def naive_scale(grid: Grid, column: int) -> Floats:
 
 
 def training_columns(grid: Grid, end: int) -> list[int]:
-    """The origins that trees learn from whose forecast periods end before `end`."""
+    """The origins before `end` that trees learn from; their periods from `end` on are left out."""
     return origins_before(grid, end, grid.frequency.windows[1])
 
 

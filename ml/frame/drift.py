@@ -14,11 +14,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
+from ml.arrays import Floats, Ints
 
 BINS = 10
 WARN, ALARM = 0.10, 0.25

@@ -2,8 +2,8 @@
 
 Of what was delivered, the rows that became known after the snapshot are taken away; intermediate
 relations and the feature table are built of what is left. Of an intermediate row, what it says
-became known later is forgotten too. The feature table must show the same rows as before, byte for
-byte, for all it says was known by then.
+became known later is forgotten too. Every row that the feature table says was known by then must
+come out the same, byte for byte.
 """
 
 from __future__ import annotations

@@ -102,7 +102,8 @@ class Measurement:
 def freeze_reference(
     model: Model[Any], fitted: Any, data: Data, judged: Slice, scores: pl.DataFrame
 ) -> list[Watched]:
-    """The columns of a model as its training rows have them; `scores` are those of all rows."""
+    """The columns of a model as its training rows have them; `scores` are those that a
+    scoring gives."""
     important = model.important(fitted)
     scored = scores.with_columns(pl.col(model.dated_by).alias(DAY))
     watched = model.watched(data)
@@ -209,12 +210,13 @@ def write_measurement(models: Path, model: str, found: Measurement) -> None:
 
 def latest_measurement(models: Path, model: str, version: int) -> Measurement:
     """The measurement of the latest business date, without rows where it is of another version."""
-    frames = []
+    found = []
     for folder, schema in ((DRIFT_FOLDER, DRIFT), (PERFORMANCE_FOLDER, PERFORMANCE)):
         files = sorted((models / folder).glob(f"*-{model}.parquet"))
-        rows = pl.read_parquet(files[-1]) if files else pl.DataFrame(schema=schema)
-        frames.append(rows.filter(pl.col("version") == version))
-    return Measurement(*frames)
+        found.append(pl.read_parquet(files[-1]) if files else pl.DataFrame(schema=schema))
+    latest = pl.concat(rows["as_of_date"] for rows in found).max()
+    is_it = (pl.col("as_of_date") == latest) & (pl.col("version") == version)
+    return Measurement(*(rows.filter(is_it) for rows in found))
 
 
 def _earlier_windows(

@@ -1,4 +1,4 @@
-"""Small Parquet files beside the models that are added and never changed, for dbt to read."""
+"""Small Parquet files beside the models that are added, or replaced whole, for dbt to read."""
 
 from __future__ import annotations
 

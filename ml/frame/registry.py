@@ -141,8 +141,10 @@ class Registry:
             raise _no_version(model, number)
         with _plain("written"), _quiet():
             self._client.set_registered_model_alias(model, CHAMPION, str(number))
-            served = json.dumps([*self._served(model), number])
-            self._client.set_registered_model_tag(model, f"{_PREFIX}served", served)
+            served = self._served(model)
+            if served[-1:] != [number]:  # else a rollback would bring back what serves
+                served.append(number)
+            self._client.set_registered_model_tag(model, f"{_PREFIX}served", json.dumps(served))
 
     def rollback(self, model: str) -> int | None:
         """Lets the version serve that did before; None when that was the baseline.

@@ -16,15 +16,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ml.arrays import Floats
 from ml.frame.model import Params
 from ml.frame.tuning import minimise
 
 if TYPE_CHECKING:
     import lightgbm as lgb
 
-Floats = npt.NDArray[np.float64]
 Rows = tuple[Floats, Floats]
 """Inputs, shape (rows, inputs), NaN where unknown, and labels 0 or 1, shape (rows,)."""
 

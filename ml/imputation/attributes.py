@@ -6,15 +6,11 @@ import re
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
+from ml.arrays import Floats, Ints
 from ml.errors import ModelError
 from ml.frame.model import Table
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 UNKNOWN = "Unknown"  # how the dimensions name a missing category or tier
 LEAST_OF_LEVEL = 20  # rows; rarer levels of a text tell nothing that lasts

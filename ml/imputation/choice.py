@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ml.imputation.attributes import Bools, Floats, Inputs, Ints
+from ml.arrays import Bools, Floats, Ints
+from ml.imputation.attributes import Inputs
 from ml.imputation.methods import METHODS, predict
 
 REPEATS = 5

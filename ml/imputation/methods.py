@@ -16,7 +16,8 @@ from sklearn.impute import IterativeImputer
 from sklearn.linear_model import BayesianRidge
 from sklearn.neighbors import KNeighborsRegressor
 
-from ml.imputation.attributes import Bools, Floats, Inputs, Ints
+from ml.arrays import Bools, Floats, Ints
+from ml.imputation.attributes import Inputs
 
 FIT_ROWS = 2_000  # known rows that the learning methods learn from, drawn at random
 NEIGHBOURS = 10

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from ml.frame.trees import Floats, Rows
+from ml.arrays import Floats
+from ml.frame.trees import Rows
 
 COUNTS = (
     "card_attempts_1h",

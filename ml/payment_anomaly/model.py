@@ -161,7 +161,7 @@ class PaymentAnomaly(Model[Fitted]):
             train_before={source: days[0] for source, days in judged.items()},
             judged_from={source: days[1] for source, days in judged.items()},
             judged_before={source: days[2] for source, days in judged.items()},
-            as_of=payments["payment_date"].max(),  # type: ignore[arg-type]
+            as_of=data[PAYMENTS]["payment_date"].max(),  # type: ignore[arg-type]
         )
         captured = payments.filter("is_captured")
         training, validation = found.learned(captured, "payment_date", MATURE_DAYS)

@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
+
+from ml.arrays import Floats
 
 BASELINE_DAYS = 180
 LEAST_BASELINE = 30
@@ -19,7 +20,6 @@ MAD_FACTOR = 0.6745
 MEAN_DEVIATION_FACTOR = 1.2533
 NO_SPREAD = 1e-12  # of logarithms: amounts that are equal but for rounding
 
-Floats = npt.NDArray[np.float64]
 
 _OUTPUT = {
     "z_score": pl.Float64,

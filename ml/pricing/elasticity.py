@@ -15,11 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+from ml.arrays import Floats, Ints
 
 PRIOR_MEAN, PRIOR_DEVIATION = -2.0, 1.5
 """Of all products, before any sale: most retail elasticities lie between -1 and -4 (Bijmolt, van

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from ml.arrays import Floats
 from ml.frame.gate import Judgement
-from ml.frame.trees import Floats
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

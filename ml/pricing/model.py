@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import polars as pl
 
+from ml.arrays import Floats
 from ml.frame.days import SETTLEMENT_DAYS, Days
 from ml.frame.gate import GateRules, Judgement
 from ml.frame.model import (
@@ -24,7 +25,7 @@ from ml.frame.model import (
     TooLittleDataError,
     require_rows,
 )
-from ml.frame.trees import CalibratedTrees, Floats, Rows, fit_calibrated, sigmoid, tune_trees
+from ml.frame.trees import CalibratedTrees, Rows, fit_calibrated, sigmoid, tune_trees
 from ml.pricing.elasticity import Elasticities, fit_elasticities
 from ml.pricing.judging import KEEPS_NONE, best_threshold, judge_episodes, plot_reliability
 from ml.pricing.policy import HOLD, SKIP, Guardrails, all_held, gain_per_unit, held, propose

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
+from ml.arrays import Floats
 from ml.errors import ModelError
-
-Floats = npt.NDArray[np.float64]
 
 GUARDRAILS_FILE = "seeds/price_guardrails.csv"
 RAISE, HOLD, LOWER, SKIP = "raise", "hold", "lower", "skip"

@@ -39,7 +39,7 @@ origins as (
     select
         lines.source_system,
         lines.order_id,
-        case when count(distinct sellers.state) = 1 then min(sellers.state) else 'several' end
+        case when count(distinct sellers.state) > 1 then 'several' else min(sellers.state) end
             as state
     from lines
     inner join {{ ref('dim_seller') }} as sellers

@@ -25,7 +25,6 @@ candidates as (
         days.recent_sales_ratio,
         days.in_stock_days_before,
         days.units_before,
-        days.daily_margin_before,
         days.available_at
     from days
     inner join last_days

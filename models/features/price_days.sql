@@ -38,6 +38,10 @@ priced_days as (
         case
             when prices.valid_from_date = demand.business_date then prices.price_before
         end as price_before,
+        case
+            when prices.valid_from_date > cast({{ first_instant() }} as date)
+                then prices.valid_from_date
+        end as price_from_date,
         greatest(demand.available_at, prices.available_at, costs.available_at) as available_at
     from demand
     inner join prices
@@ -65,9 +69,7 @@ measured_days as (
         sum(reported_units) over long_before_day
         / cast(nullif(sum(in_stock_days) over long_before_day, 0) as double) as usual_daily_units,
         sum(in_stock_days) over from_day as in_stock_days_after,
-        count(*) filter (where is_settled) over from_day as days_after,
-        max(case when price_before is not null then business_date end)
-            over ({{ of_product }}) as price_from_date
+        count(*) filter (where is_settled) over from_day as days_after
     from priced_days
     window
         around_day as (

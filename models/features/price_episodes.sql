@@ -26,13 +26,17 @@ controls as (
     group by source_system, category, currency, business_date
 ),
 
-changes as (
+followed_days as (
     select
         *,
-        lag(business_date) over (
+        lag(price_from_date) over (
             partition by source_system, product_id order by business_date
         ) as previous_change_date
     from days
+),
+
+changes as (
+    select * from followed_days
     where price_before is not null
 ),
 

@@ -37,7 +37,7 @@ DAYS = DailyPartitionsDefinition(start_date="2010-01-01", timezone="UTC")
 
 
 def backfill_assets() -> list[AssetsDefinition]:
-    """The dated feature tables in one step, and the scores of each model that keeps dates."""
+    """The dated feature tables in one step, and the scores of each model that is dated."""
     features = dated_features(read_manifest())
     return [_features(features), *(_scores(model, features) for model in MODELS if model.is_dated)]
 

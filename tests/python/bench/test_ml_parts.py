@@ -12,6 +12,7 @@ from bench.ml import demand
 from bench.ml.censoring import level_bias, real_demand
 from bench.ml.demand import OURS, Row
 from bench.ml.overhead import shares
+from ml.demand.metrics import QUANTILES
 from ml.demand.panel import Panel
 
 DAY = date(2025, 1, 1)
@@ -24,8 +25,8 @@ def row(
     data: str = "retail",
     quantiles: Mapping[str, float] | None = None,
 ) -> Row:
-    figures = {f"below {name}": level for name, level in demand.LEVELS.items()}
-    figures |= {f"at_most {name}": level for name, level in demand.LEVELS.items()}
+    figures = {f"below {name}": level for name, level in QUANTILES.items()}
+    figures |= {f"at_most {name}": level for name, level in QUANTILES.items()}
     return Row(data, origin, method, 1, {"wape": wape, "sums": 1.0, **figures, **(quantiles or {})})
 
 

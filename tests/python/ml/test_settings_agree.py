@@ -19,6 +19,7 @@ from ml.frame.days import SETTLEMENT_DAYS
 from ml.imputation.attributes import SUBJECTS, Subject
 from ml.payment_anomaly.judging import BUDGETS
 from ml.payment_anomaly.model import BUDGET
+from ml.payment_anomaly.zscore import BASELINE_DAYS
 from ml.pricing.model import WINDOW_DAYS
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -35,6 +36,7 @@ def test_days_and_budgets_are_those_of_dbt(variables: dict[str, Any]) -> None:
     assert variables["settlement_days"] == SETTLEMENT_DAYS
     assert variables["price_window_days"] == WINDOW_DAYS
     assert variables["review_budget_share"] == BUDGET
+    assert variables["payment_history_days"] == BASELINE_DAYS
     assert BUDGET in BUDGETS  # so that precision and recall are told at the budget of the queue
 
 

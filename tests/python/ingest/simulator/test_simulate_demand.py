@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
+from ml.arrays import Floats
 from tests.python.ingest.simulator.conftest import Planted
-
-Floats = npt.NDArray[np.float64]
 
 CATEGORY_ELASTICITIES = {
     "Electronics": -2.5,

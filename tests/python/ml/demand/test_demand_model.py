@@ -12,6 +12,7 @@ import pytest
 from ml.demand.model import BASELINE, DEMAND, DemandForecast, Forecasters, panel_of
 from ml.frame.days import Days
 from ml.frame.model import Data, Slice, TooLittleDataError
+from ml.frame.scores import SERVED_BY
 
 MODEL = DemandForecast()
 FIRST = date(2025, 1, 6)  # a Monday
@@ -98,13 +99,22 @@ def test_forecasts_are_of_ordered_units_from_the_day_after_the_data(
     assert scores["forecast_origin_date"].unique().to_list() == [origin]
     assert scores["period_start_date"].min() == origin
     assert scores.height == 12 * 28
-    assert dict(scores.schema) == MODEL.scores
+    assert dict(scores.drop(SERVED_BY).schema) == MODEL.scores
+    assert scores[SERVED_BY].null_count() == scores.height
     assert fitted.settled_shares["shop"] == pytest.approx(0.95, abs=0.01)
     known = shop[DEMAND].filter(~pl.col("is_future"))
     usual = known.filter(pl.col("business_date") >= origin - timedelta(days=28))[
         "ordered_units"
     ].sum()
     assert scores["forecast_units"].sum() == pytest.approx(usual, rel=0.1)
+
+
+def test_a_source_too_short_to_learn_from_says_that_the_baseline_serves_it(
+    fitted: Forecasters,
+) -> None:
+    scores = MODEL.score(fitted, data(rows(), rows("new", days=60)))
+    served = scores.group_by("source_system").agg(pl.col(SERVED_BY).unique()).sort("source_system")
+    assert served.rows() == [("new", [BASELINE]), ("shop", [None])]
 
 
 def weekly() -> pl.DataFrame:

@@ -7,8 +7,9 @@ import polars as pl
 import pytest
 from panels import counts, frame, period
 
+from ml.arrays import Floats
 from ml.demand.features import FeatureMaker, FeaturePlan, Rows
-from ml.demand.frequency import DAY, WEEK, Floats, Frequency
+from ml.demand.frequency import DAY, WEEK, Frequency
 from ml.demand.grid import Grid
 from ml.demand.panel import Panel
 from ml.demand.smoothing import smooth

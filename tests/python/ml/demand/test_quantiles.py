@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ml.arrays import Floats
 from ml.demand.classes import CLASSES
-from ml.demand.frequency import Floats
 from ml.demand.quantiles import Calibration, Group, calibrate, cumulative
 
 LUMPY = CLASSES.index("lumpy")

@@ -208,6 +208,21 @@ def test_the_latest_measurement_of_a_version_is_found_again(
     assert len(list((registry.models / "drift").glob("*-toy.parquet"))) == 2
 
 
+def test_what_was_measured_on_an_earlier_day_is_no_part_of_the_latest(
+    registry: Registry, tmp_path: Path
+) -> None:
+    """Once the baseline serves there is drift of today and no performance."""
+    trained(registry, tmp_path / "w.duckdb", Toy())
+    before = measured(registry, Toy(), rows(["ab"], {"a": 10, "b": 20}, days=28))
+    assert before.performance.height
+    write_measurement(registry.models, "toy", before)
+    registry.rollback("toy")
+    write_measurement(registry.models, "toy", measured(registry, Toy(), rows(["c"], {"c": 10})))
+    found = latest_measurement(registry.models, "toy", 1)
+    assert found.drift.height
+    assert found.performance.is_empty()
+
+
 def test_nothing_to_measure_and_no_reference_are_told_apart(
     registry: Registry, tmp_path: Path
 ) -> None:

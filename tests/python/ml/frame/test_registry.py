@@ -49,6 +49,16 @@ def test_rollback_goes_back_through_what_served_and_ends_at_the_baseline(
         registry.rollback("toy")
 
 
+def test_what_serves_already_and_is_promoted_again_counts_once(
+    registry: Registry, tmp_path: Path
+) -> None:
+    for number in (1, 2):
+        add(registry, tmp_path)
+        registry.promote("toy", number)
+    registry.promote("toy", 2)
+    assert registry.rollback("toy") == 1
+
+
 def test_a_rollback_after_a_rollback_does_not_return_to_what_was_undone(
     registry: Registry, tmp_path: Path
 ) -> None:

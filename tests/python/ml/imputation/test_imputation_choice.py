@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ml.imputation.attributes import Floats, Inputs
+from ml.arrays import Floats
+from ml.imputation.attributes import Inputs
 from ml.imputation.choice import LEAST_KNOWN, Choice, choose
 from ml.imputation.methods import METHODS, predict
 

@@ -81,6 +81,18 @@ def test_the_slice_is_mature_and_a_gap_lies_before_it(judged: Slice) -> None:
     assert judged.train_before == {"shop": LAST - timedelta(days=145)}
 
 
+def test_a_source_that_tells_nothing_counts_for_the_last_day_alone() -> None:
+    """`as_of` is held against the latest date of all, which says whether a training is due."""
+    silent = payments(days=300).with_columns(
+        pl.lit("silent").alias("source_system"),
+        pl.lit(False).alias("is_charged_back"),
+        pl.col("payment_date") + timedelta(days=9),
+    )
+    found = MODEL.slice(data(pl.concat([payments(), silent])))
+    assert found.as_of == LAST + timedelta(days=9)
+    assert set(found.judged_from) == {"shop"}
+
+
 def test_too_few_chargebacks_leave_the_rules_alone() -> None:
     with pytest.raises(
         TooLittleDataError, match="Matured chargebacks to learn from: 0; at least 30"

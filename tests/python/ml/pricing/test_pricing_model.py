@@ -17,11 +17,11 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 import pytest
 import yaml
 
+from ml.arrays import Floats
 from ml.errors import ModelError
 from ml.frame.gate import Candidate, Decision, decide
 from ml.frame.model import DAY, Data, Slice, TooLittleDataError
@@ -39,8 +39,6 @@ from ml.pricing.model import (
     Fitted,
     PriceRecommendation,
 )
-
-Floats = npt.NDArray[np.float64]
 
 PROJECT = Path(__file__).resolve().parents[4]
 MODEL = PriceRecommendation()
