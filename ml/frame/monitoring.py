@@ -23,7 +23,7 @@ from ml.frame.days import Days
 from ml.frame.drift import ALARMED, STEADY, FrozenBins, freeze, measure
 from ml.frame.gate import against_baseline
 from ml.frame.model import DAY, Data, Model, Served, Slice, TooLittleDataError
-from ml.frame.records import write_rows
+from ml.frame.records import read_rows, write_rows
 from ml.frame.registry import Registry, Version
 from ml.frame.scores import SERVED_BY
 from ml.frame.scoring import load_version
@@ -213,7 +213,7 @@ def latest_measurement(models: Path, model: str, version: int) -> Measurement:
     found = []
     for folder, schema in ((DRIFT_FOLDER, DRIFT), (PERFORMANCE_FOLDER, PERFORMANCE)):
         files = sorted((models / folder).glob(f"*-{model}.parquet"))
-        found.append(pl.read_parquet(files[-1]) if files else pl.DataFrame(schema=schema))
+        found.append(read_rows(files[-1], schema) if files else pl.DataFrame(schema=schema))
     latest = pl.concat(rows["as_of_date"] for rows in found).max()
     is_it = (pl.col("as_of_date") == latest) & (pl.col("version") == version)
     return Measurement(*(rows.filter(is_it) for rows in found))
@@ -225,7 +225,7 @@ def _earlier_windows(
     """The latest windows of scores of the measurements before, the last measurement first."""
     files = sorted((models / DRIFT_FOLDER).glob(f"*-{version.model}.parquet"), reverse=True)
     for file in files:
-        rows = pl.read_parquet(file).filter(
+        rows = read_rows(file, DRIFT).filter(
             (pl.col("kind") == SCORE)
             & (pl.col("window_number") == 1)
             & (pl.col("version") == version.number)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
+
+from ml.errors import ModelError
 
 STUB = "_stub.parquet"
 
@@ -25,3 +29,21 @@ def write_stub(folder: Path, schema: Mapping[str, Any]) -> None:
     if not file.exists() or list(pl.read_parquet_schema(file)) != list(schema):
         folder.mkdir(parents=True, exist_ok=True)
         pl.DataFrame(schema=schema).write_parquet(file)
+
+
+def read_rows(file: Path, schema: Mapping[str, Any]) -> pl.DataFrame:
+    """The rows of a file that `write_rows` wrote; raises ModelError where it is none."""
+    with readable(file, "What it told is lost; all else goes on."):
+        return pl.read_parquet(file).cast(pl.Schema(schema))
+
+
+@contextmanager
+def readable(file: Path, loss: str) -> Iterator[None]:
+    """Turns what is raised for a damaged file into what to do, and what is lost by it."""
+    try:
+        yield
+    except (pl.exceptions.PolarsError, pa.ArrowException) as error:
+        raise ModelError(
+            f"{file} cannot be read: {str(error).splitlines()[0]}",
+            f"Move it away, then `storehouse run`. {loss}",
+        ) from error

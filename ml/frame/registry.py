@@ -23,6 +23,7 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read while mlflow i
 
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
 
 CHAMPION = "champion"
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
@@ -220,9 +221,15 @@ def _no_version(model: str, number: int) -> ModelError:
 
 @contextmanager
 def _plain(done: str) -> Iterator[None]:
-    """Turns an error of MLflow into one that says what to do."""
+    """Turns an error of MLflow, or of its database, into one that says what to do."""
     try:
         yield
+    except SQLAlchemyError as error:
+        raise ModelError(
+            f"The MLflow store could not be {done}: {str(error).splitlines()[0]}",
+            "If its file is damaged, bring it back from a backup, or move it away: models are "
+            "trained anew, and files of earlier versions stay.",
+        ) from error
     except MlflowException as error:
         raise ModelError(
             f"The MLflow store could not be {done}: {error.message}",

@@ -14,11 +14,13 @@ import pyarrow.parquet as pq
 
 from ml.errors import ModelError
 from ml.frame.days import utc_now
+from ml.frame.records import readable
 
 FILE_NAME = "scores.parquet"
 SERVED_BY = "served_by"
 _READ_AT, _WRITTEN_AT = b"storehouse.read_at", b"storehouse.written_at"
 _BACK_FILLED = b"storehouse.back_filled"
+_LOSS = "Scores are made anew; what was predicted on earlier days is lost."
 
 
 def write_scores(
@@ -77,13 +79,19 @@ def write_stub(folder: Path, contract: Mapping[str, Any], key: Sequence[str]) ->
     """Writes a file without rows where there are no scores of this contract."""
     schema = {**contract, SERVED_BY: pl.String}
     file = folder / FILE_NAME
-    if not file.exists() or pq.read_schema(file).names != list(schema):
+    with readable(file, _LOSS):
+        is_there = file.exists() and pq.read_schema(file).names == list(schema)
+    if not is_there:
         write_scores(folder, pl.DataFrame(schema=schema), contract, key, None)
 
 
 def read_scores(folder: Path) -> pl.DataFrame:
-    """The scores as they are now."""
-    return pl.read_parquet(folder / FILE_NAME)
+    """The scores as they are now; raises ModelError where there are none."""
+    file = folder / FILE_NAME
+    if not file.exists():
+        raise ModelError(f"There are no scores in {folder}.", "`storehouse run` writes them.")
+    with readable(file, _LOSS):
+        return pl.read_parquet(file)
 
 
 def score_times(folder: Path) -> tuple[datetime | None, datetime | None]:
@@ -110,7 +118,8 @@ def _facts(folder: Path) -> Mapping[bytes, bytes]:
     """What the file says of itself beside its rows."""
     if not (folder / FILE_NAME).exists():
         return {}
-    return pq.read_metadata(folder / FILE_NAME).metadata or {}
+    with readable(folder / FILE_NAME, _LOSS):
+        return pq.read_metadata(folder / FILE_NAME).metadata or {}
 
 
 def _fsync(path: Path) -> None:

@@ -81,6 +81,7 @@ class PaymentAnomaly(Model[Fitted]):
                 "is_captured",
                 "payment_date",
                 "paid_at",
+                "available_at",
                 "currency",
                 "amount",
                 "card_token",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 import polars as pl
 
@@ -49,13 +50,13 @@ class Rule:
 def apply_rules(
     payments: pl.DataFrame, rules: Sequence[Rule], levels: Mapping[str, int]
 ) -> pl.DataFrame:
-    """Adds fired_rules (names in the order of the seed, comma separated), points and rule_level.
+    """Adds fired_rules (names in the order of `rules`, comma separated), points and rule_level.
 
-    Input, one row per payment with z-scores: paid_at (Datetime), payment_status, is_captured,
-    order_id, card_token, device_hash, payer_email_hash, local_hour (0-23), reporting_amount,
-    gateway_risk_score (0-1), is_international, account_age_days, z_score, z_reason. Missing values
-    fire no rule; no rule looks at payments later than the one it judges. `levels` maps each risk
-    level to its least points.
+    Input, one row per payment with z-scores: paid_at, available_at (Datetime), payment_status,
+    is_captured, order_id, card_token, device_hash, payer_email_hash, local_hour (0-23),
+    reporting_amount, gateway_risk_score (0-1), is_international, account_age_days, z_score,
+    z_reason. Missing values fire no rule; no rule looks at payments that were later than the one it
+    judges, or known later. `levels` maps each risk level to its least points.
 
     Raises UnknownRuleError.
     """
@@ -111,13 +112,15 @@ def _condition(rule: Rule, payments: pl.DataFrame) -> pl.Expr:
         case "international":
             return pl.col("is_international")
         case "velocity_card":
-            return _velocity("card_token", rule)
+            return _velocity("card_token", rule, payments)
         case "velocity_device":
-            return _velocity("device_hash", rule)
+            return _velocity("device_hash", rule, payments)
         case "velocity_email":
-            return _velocity("payer_email_hash", rule)
+            return _velocity("payer_email_hash", rule, payments)
         case "declines_then_success":
-            declines = pl.max_horizontal(_declines("order_id", rule), _declines("card_token", rule))
+            declines = pl.max_horizontal(
+                _declines("order_id", rule, payments), _declines("card_token", rule, payments)
+            )
             return pl.col("is_captured") & (declines >= rule.number("minimum_count"))
         case "new_account_high_amount":
             is_new = pl.col("account_age_days") < rule.number("account_age_days")
@@ -140,19 +143,57 @@ def _within_hours(start: int, end: int) -> pl.Expr:
     return after_start & before_end if start <= end else after_start | before_end
 
 
-def _velocity(key: str, rule: Rule) -> pl.Expr:
+def _velocity(key: str, rule: Rule, payments: pl.DataFrame) -> pl.Expr:
     """Attempts with one key in the window that ends with the judged payment, itself included."""
-    count = pl.len().rolling("_moment", period=rule.window).over(["source_system", key])
+    count = _counted(pl.lit(1), key, rule, payments, "right")
     return _has(key) & (count >= rule.number("minimum_count"))
 
 
-def _declines(key: str, rule: Rule) -> pl.Expr:
+def _declines(key: str, rule: Rule, payments: pl.DataFrame) -> pl.Expr:
     """Declined attempts with one key in the window before the judged payment."""
-    declined = (pl.col("payment_status") == "declined").cast(pl.Int32).sum()
-    count = declined.rolling("_moment", period=rule.window, closed="left").over(
-        ["source_system", key]
+    declined = pl.col("payment_status") == "declined"
+    return pl.when(_has(key)).then(_counted(declined, key, rule, payments, "left"))
+
+
+def _counted(
+    counted: pl.Expr, key: str, rule: Rule, payments: pl.DataFrame, closed: Literal["left", "right"]
+) -> pl.Expr:
+    """How many attempts of the window count that were known when the judged payment was."""
+    same = ["source_system", key]
+    rows = payments.select(
+        "_row", *same, "_moment", "available_at", counted.cast(pl.Int32).alias("_counted")
     )
-    return pl.when(_has(key)).then(count)
+
+    def within(value: pl.Expr) -> pl.Expr:
+        return value.rolling("_moment", period=rule.window, closed=closed).over(same)
+
+    found = rows.select(
+        "_row",
+        *same,
+        "_moment",
+        "available_at",
+        within(pl.col("_counted").sum()).alias("_count"),
+        (within(pl.col("available_at").max()) > pl.col("available_at")).alias("_has_later"),
+    )
+    # Few windows hold an attempt that was delivered later; those are counted pair by pair.
+    age = pl.col("_moment") - pl.col("_moment_right")
+    is_within = (
+        (age >= timedelta(0)) & (age < rule.window)
+        if closed == "right"
+        else (age > timedelta(0)) & (age <= rule.window)
+    )
+    recounted = (
+        found.filter("_has_later")
+        .join(rows, on=same)
+        .filter(is_within & (pl.col("available_at_right") <= pl.col("available_at")))
+        .group_by("_row")
+        .agg(pl.col("_counted").sum().alias("_recount"))
+    )
+    joined = found.join(recounted, on="_row", how="left", maintain_order="left")
+    counts = joined.select(
+        pl.when("_has_later").then(pl.col("_recount").fill_null(0)).otherwise("_count")
+    )
+    return pl.lit(counts.to_series())
 
 
 def _has(key: str) -> pl.Expr:

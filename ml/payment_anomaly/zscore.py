@@ -42,9 +42,10 @@ def add_z_scores(payments: pl.DataFrame) -> pl.DataFrame:
     """Adds z_score, z_baseline, z_baseline_size and z_reason to `payments`.
 
     Input, one row per payment: source_system, payment_method_id, currency, payment_date (Date),
-    amount (Decimal or float, in currency). The baseline of a payment is the payments of the last
-    BASELINE_DAYS days before its date, never of the date itself: of its source, method and
-    currency, or of all methods where those are fewer than LEAST_BASELINE (`z_baseline` says which).
+    available_at (Datetime), amount (Decimal or float, in currency). The baseline of a payment is
+    the payments of the last BASELINE_DAYS days before its date, never of the date itself, that were
+    known when the first payment of the date and source was: of its source, method and currency, or
+    of all methods where those are fewer than LEAST_BASELINE (`z_baseline` says which).
 
     `z_score` is null with a `z_reason` where none can be given: no_date, not_positive,
     thin_baseline (fewer than LEAST_BASELINE payments over all methods) or constant_baseline (all
@@ -61,6 +62,8 @@ def add_z_scores(payments: pl.DataFrame) -> pl.DataFrame:
         "currency",
         pl.col("payment_date").cast(pl.Int32).alias("_day"),
         pl.col("_amount").log().alias("_log_amount"),
+        "available_at",
+        pl.col("available_at").min().over("source_system", "payment_date").alias("_known_by"),
     )
     pooled = _baselines(usable, ["source_system", "currency"])
     by_method = _baselines(usable, ["source_system", "payment_method_id", "currency"])
@@ -118,11 +121,15 @@ def _baselines(usable: pl.DataFrame, group: list[str]) -> pl.DataFrame:
     in_order = usable.sort(*group, "_day", "_log_amount")
     for key, rows in in_order.group_by(group, maintain_order=True):
         days = rows["_day"].to_numpy()
-        values = rows["_log_amount"].to_numpy()
-        judged_days = np.unique(days)
+        values, available = rows["_log_amount"].to_numpy(), rows["available_at"].to_numpy()
+        judged_days, first_rows = np.unique(days, return_index=True)
+        known_by = rows["_known_by"].to_numpy()[first_rows]
         starts = np.searchsorted(days, judged_days - BASELINE_DAYS, side="left")
         ends = np.searchsorted(days, judged_days, side="left")
-        found = [_baseline(values[start:end]) for start, end in zip(starts, ends, strict=True)]
+        found = [
+            _baseline(values[start:end][available[start:end] <= moment])
+            for start, end, moment in zip(starts, ends, known_by, strict=True)
+        ]
         part = pl.DataFrame(
             {
                 "_day": judged_days,

@@ -61,6 +61,11 @@ class Elasticities:
             pl.Series("elasticity_deviation", deviations, dtype=pl.Float64),
         )
 
+    def knows(self, rows: pl.DataFrame) -> pl.Series:
+        """Whether anything was learned of the source and category of each row."""
+        keys = rows.select("source_system", "category").iter_rows()
+        return pl.Series("is_known", [key in self.categories for key in keys], pl.Boolean)
+
     def of_category(self, rows: pl.DataFrame) -> pl.Series:
         """The mean elasticity of the category of each row; that of the prior for an unknown one."""
         means = [

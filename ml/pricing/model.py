@@ -232,10 +232,13 @@ class PriceRecommendation(Model[Fitted]):
         """
         products = data[CANDIDATES]
         elasticities = fitted.elasticities or Elasticities({}, {}, 0.0)
-        proposed = propose(elasticities.of(products), Guardrails.of(data[GUARDRAILS]))
+        guardrails = Guardrails.of(data[GUARDRAILS])
+        proposed = propose(elasticities.of(products), guardrails)
+        # What there is to say without own sales comes from a prior that nobody vouches for.
         if fitted.trees is None:
-            # What else there is to say of a price comes from a prior that nobody vouches for.
-            proposed = all_held(proposed, "no_model_serves").with_columns(
+            if guardrails is not None:
+                proposed = all_held(proposed, "no_model_serves")
+            proposed = proposed.with_columns(
                 pl.lit(None, pl.Float64).alias("success_probability"),
                 pl.lit(None, pl.Float64).alias("elasticity"),
                 pl.lit(None, pl.Float64).alias("elasticity_deviation"),
@@ -247,6 +250,9 @@ class PriceRecommendation(Model[Fitted]):
             proposed = proposed.with_columns(
                 pl.Series("success_probability", probability)
             ).with_columns(pl.when(is_change).then("success_probability"))
+            if guardrails is not None:
+                unknown = ~elasticities.knows(proposed)
+                proposed = all_held(proposed, "category_not_learned", unknown)
             doubtful = pl.col("success_probability") < fitted.threshold
             proposed = held(proposed, doubtful, "success_not_likely")
         return proposed.select(self.scores.keys())

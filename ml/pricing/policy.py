@@ -19,7 +19,6 @@ CONFIDENCE = 0.70
 """Of each bound by itself: a gain is at least its lower bound with this probability. The two ends
 of the elasticity that are looked at are one-sided bounds, a central interval of 40 %."""
 _QUANTILE = NormalDist().inv_cdf(CONFIDENCE)
-_HALF_CENT = 0.005
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class Guardrails:
     def of(cls, rows: pl.DataFrame) -> Guardrails | None:
         """The bounds of the rows of seeds.price_guardrails, None where there is no row.
 
-        Raises ModelError where there are several rows or a bound is missing.
+        Raises ModelError where there are several rows, or a bound is missing or makes no sense.
         """
         if rows.is_empty():
             return None
@@ -48,11 +47,18 @@ class Guardrails:
                 f"{GUARDRAILS_FILE} has {found}; it needs one row with all bounds.",
                 f"Mend {GUARDRAILS_FILE}, then `storehouse run`.",
             )
-        row = rows.row(0, named=True)
+        bounds = {name: float(value) for name, value in rows.row(0, named=True).items()}
+        for name, value in bounds.items():
+            if value < 0 or (name == "max_change_share" and value >= 1):
+                raise ModelError(
+                    f"{name} in {GUARDRAILS_FILE} is {value:g}; it must be 0 or more"
+                    f"{', and below 1' if name == 'max_change_share' else ''}.",
+                    f"Mend {GUARDRAILS_FILE}, then `storehouse run`.",
+                )
         return cls(
-            float(row["min_margin_share"]),
-            float(row["max_change_share"]),
-            int(row["min_days_between_changes"]),
+            bounds["min_margin_share"],
+            bounds["max_change_share"],
+            int(bounds["min_days_between_changes"]),
         )
 
 
@@ -67,7 +73,8 @@ def propose(products: pl.DataFrame, guardrails: Guardrails | None) -> pl.DataFra
     Columns: price, cost_amount (Decimal, null where unknown), elasticity, elasticity_deviation,
     days_since_change, units_before and in_stock_days_before. Adds action, reason, proposed_price,
     change_share, and expected_daily_margin, expected_daily_gain and lower_daily_gain in currency
-    per in-stock day; null where there is no cost.
+    per in-stock day; null where there is no cost. All are those of the price in whole
+    cents; what was not sold lately gains 0, and has its direction by the gain of a unit.
     """
     if guardrails is None:
         return all_held(propose(products, _STILL), "no_guardrails")
@@ -76,7 +83,9 @@ def propose(products: pl.DataFrame, guardrails: Guardrails | None) -> pl.DataFra
     mean = products["elasticity"].to_numpy()
     deviation = products["elasticity_deviation"].to_numpy()
     optimum = best_change(price, cost, mean, guardrails)
-    change = best_change(price, cost, mean, guardrails, _QUANTILE * deviation)
+    wanted = best_change(price, cost, mean, guardrails, _QUANTILE * deviation)
+    in_cents = _in_cents(price, cost, wanted, guardrails)
+    change = np.where(price > 0, in_cents / np.where(price > 0, price, 1.0) - 1, 0.0)
     days = pl.col("in_stock_days_before")
     daily = pl.when(days > 0).then(pl.col("units_before") / days).fill_null(0)
     sold = products.select(daily).to_series().to_numpy()
@@ -84,8 +93,10 @@ def propose(products: pl.DataFrame, guardrails: Guardrails | None) -> pl.DataFra
     lower = lower_gain_per_unit(price, cost, mean, _QUANTILE * deviation, change)
     proposed = products.with_columns(
         pl.Series("_optimum", optimum),
+        pl.Series("_wanted", wanted),
         pl.Series("_change", change),
-        pl.Series("_price", _in_cents(price, cost, change, guardrails)),
+        pl.Series("_price", in_cents),
+        pl.Series("_lower", lower),
         pl.Series("expected_daily_margin", sold * (price - cost)).fill_nan(None),
         pl.Series("expected_daily_gain", sold * gain).fill_nan(None),
         pl.Series("lower_daily_gain", sold * lower).fill_nan(None),
@@ -97,10 +108,12 @@ def propose(products: pl.DataFrame, guardrails: Guardrails | None) -> pl.DataFra
         .then(pl.lit("changed_recently"))
         .when(pl.col("_optimum").abs() <= LEAST_CHANGE)
         .then(pl.lit("near_the_optimum"))
-        .when(pl.col("_change").abs() <= LEAST_CHANGE)
+        .when(pl.col("_wanted").abs() <= LEAST_CHANGE)
         .then(pl.lit("gain_not_certain"))
-        .when((pl.col("_price") - pl.col("price").cast(pl.Float64)).abs() < _HALF_CENT)
+        .when(pl.col("_change").abs() <= LEAST_CHANGE)
         .then(pl.lit("near_the_optimum"))
+        .when(pl.col("_lower") <= 0)  # in whole cents
+        .then(pl.lit("gain_not_certain"))
     )
     result = proposed.with_columns(reason.alias("reason"))
     moves = pl.col("reason").is_null()
@@ -116,10 +129,10 @@ def propose(products: pl.DataFrame, guardrails: Guardrails | None) -> pl.DataFra
         pl.when(moves).then("_change").otherwise(0.0).alias("change_share"),
         pl.col("_price").alias("proposed_price"),
     )
-    return _priced(result).drop("_change", "_optimum", "_price")
+    return _priced(result).drop("_change", "_lower", "_optimum", "_price", "_wanted")
 
 
-def held(proposed: pl.DataFrame, condition: pl.Expr, reason: str) -> pl.DataFrame:
+def held(proposed: pl.DataFrame, condition: pl.Expr | pl.Series, reason: str) -> pl.DataFrame:
     """Turns proposals that meet a condition into hold; prices and gains follow the action."""
     is_change = pl.col("action").is_in([RAISE, LOWER])
     result = proposed.with_columns(
@@ -130,10 +143,13 @@ def held(proposed: pl.DataFrame, condition: pl.Expr, reason: str) -> pl.DataFram
     return _priced(result)
 
 
-def all_held(proposed: pl.DataFrame, reason: str) -> pl.DataFrame:
-    """Turns every proposal into hold for the same reason; what is skipped stays so."""
-    stays = pl.when(pl.col("action") != SKIP).then(pl.lit(reason)).otherwise("reason")
-    return held(proposed, pl.lit(True), reason).with_columns(stays.alias("reason"))
+def all_held(
+    proposed: pl.DataFrame, reason: str, rows: pl.Expr | pl.Series | None = None
+) -> pl.DataFrame:
+    """Turns every proposal, or that of `rows`, into hold for the same reason; skipped ones stay."""
+    chosen = pl.lit(True) if rows is None else rows
+    stays = pl.when(chosen & (pl.col("action") != SKIP)).then(pl.lit(reason)).otherwise("reason")
+    return held(proposed, chosen, reason).with_columns(stays.alias("reason"))
 
 
 def _priced(decided: pl.DataFrame) -> pl.DataFrame:

@@ -1,5 +1,6 @@
 with products as (
     select * from {{ ref('dim_product_current') }}
+    where product_key not in ('-1', '-2')
 ),
 
 candidates as (
@@ -10,7 +11,8 @@ scores as (
     select * from {{ source('scores', 'price_recommendation') }}
 ),
 
--- A price without a cost, or a product without a list price, is skipped and not guessed.
+-- A price without a cost, or a product without a list price, is skipped and not guessed; so is
+-- one of a source that sells so little that its demand is told by weeks.
 recommended_products as (
     select
         products.source_system,
@@ -19,6 +21,8 @@ recommended_products as (
         candidates.as_of_date,
         coalesce(scores.action, 'skip') as action,
         case
+            when candidates.product_id is null and products.list_price_amount is not null
+                then 'no_daily_demand'
             when candidates.product_id is null then 'no_list_price'
             when scores.product_id is null then 'not_scored'
             else scores.reason

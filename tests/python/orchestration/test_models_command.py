@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import duckdb
@@ -63,7 +65,7 @@ def test_the_demo_trains_what_it_can_and_names_who_serves(demo_home: Home) -> No
         ("payment_anomaly", "rules"),
         ("price_recommendation", "hold"),
     ]
-    assert by_insight == [["demand v1"], ["rules"], ["hold", "nobody"]]
+    assert by_insight == [["demand v1"], ["rules"], ["hold"]]
     assert all("at least" in reason for model, _, reason in served if model != DEMAND)
 
 
@@ -151,6 +153,18 @@ def test_what_is_not_there_is_said(
     empty = Home(tmp_path_factory.mktemp("empty"))
     with pytest.raises(ModelError, match="There is no working file"):
         train_model(empty, model_named(DEMAND), force=True)
+
+
+def test_a_working_file_that_is_open_elsewhere_is_said(demo_copy: Home) -> None:
+    hold = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print(1, flush=True); input()"
+    command = [sys.executable, "-c", hold, str(demo_copy.warehouse_file)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout and other.stdout.readline()
+        said = run_storehouse(demo_copy, "models", "drift", DEMAND)
+        other.communicate(b"\n")
+    assert said.returncode == 1
+    assert "is open in another program" in " ".join(said.stderr.split())
+    assert "Traceback" not in said.stderr
 
 
 def test_no_feature_of_the_demo_knows_the_future_and_other_code_is_not_trusted(

@@ -208,6 +208,14 @@ def test_the_latest_measurement_of_a_version_is_found_again(
     assert len(list((registry.models / "drift").glob("*-toy.parquet"))) == 2
 
 
+def test_a_damaged_measurement_is_named(registry: Registry, tmp_path: Path) -> None:
+    trained(registry, tmp_path / "w.duckdb", Toy())
+    (registry.models / "drift").mkdir(exist_ok=True)
+    (registry.models / "drift" / "20260101-toy.parquet").write_text("no parquet")
+    with pytest.raises(ModelError, match=r"20260101-toy\.parquet cannot be read"):
+        latest_measurement(registry.models, "toy", 1)
+
+
 def test_what_was_measured_on_an_earlier_day_is_no_part_of_the_latest(
     registry: Registry, tmp_path: Path
 ) -> None:

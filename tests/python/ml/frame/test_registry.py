@@ -100,3 +100,9 @@ def test_a_store_that_cannot_be_opened_is_named(
     monkeypatch.setenv(URI_VARIABLE, "nonsense://nowhere")
     with pytest.raises(ModelError, match=URI_VARIABLE):
         Registry(tmp_path).versions("toy")
+
+
+def test_a_damaged_store_is_named(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").write_bytes(b"x" * 5_000)
+    with pytest.raises(ModelError, match="The MLflow store could not be"):
+        Registry(tmp_path).versions("toy")

@@ -77,6 +77,20 @@ def test_a_stub_replaces_scores_of_another_contract_only(tmp_path: Path) -> None
     assert read_scores(tmp_path).height == 0
 
 
+def test_a_damaged_or_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="There are no scores in"):
+        read_scores(tmp_path)
+    (tmp_path / FILE_NAME).write_text("no parquet")
+    for use in (
+        lambda: read_scores(tmp_path),
+        lambda: score_times(tmp_path),
+        lambda: write_stub(tmp_path, CONTRACT, KEY),
+    ):
+        with pytest.raises(ModelError, match=f"{FILE_NAME} cannot be read") as found:
+            use()
+        assert "Move it away" in str(found.value)
+
+
 @pytest.mark.parametrize("step", ["write_table", "fsync", "replace"])
 def test_what_goes_wrong_while_writing_leaves_the_old_scores(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import polars as pl
@@ -20,6 +20,7 @@ SCHEMA: dict[str, Any] = {
     "is_captured": pl.Boolean,
     "payment_date": pl.Date,
     "paid_at": pl.Datetime("us"),
+    "available_at": pl.Datetime("us"),
     "local_hour": pl.Int32,
     "currency": pl.String,
     "amount": pl.Decimal(18, 2),
@@ -36,7 +37,10 @@ SCHEMA: dict[str, Any] = {
 
 
 def frame(rows: Sequence[dict[str, Any]]) -> pl.DataFrame:
-    """A frame of the rows; columns a row leaves out are NULL but for these."""
+    """A frame of the rows; columns a row leaves out are NULL but for these.
+
+    What says nothing of `available_at` is known the night after its business date.
+    """
     usual = {"source_system": "shop", "payment_method_id": "card", "currency": "EUR"}
     usual |= {"payment_status": "captured"}
     full = []
@@ -44,8 +48,16 @@ def frame(rows: Sequence[dict[str, Any]]) -> pl.DataFrame:
         values: dict[str, Any] = dict.fromkeys(SCHEMA) | usual
         values |= {"payment_id": f"P{number}", "payment_date": DAY, "paid_at": NOON}
         values |= {"is_captured": row.get("payment_status", "captured") == "captured"}
-        full.append(values | row)
+        values |= row
+        if values["available_at"] is None:
+            values["available_at"] = night_after(values["payment_date"])
+        full.append(values)
     return pl.DataFrame(full, schema=SCHEMA, orient="row")
+
+
+def night_after(day: date | None) -> datetime:
+    """When an extract of the night tells what happened on a day, and what has none."""
+    return datetime.combine(day or DAY, time(1)) + timedelta(days=1)
 
 
 def before(days: int) -> date:

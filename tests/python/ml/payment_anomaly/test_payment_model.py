@@ -50,7 +50,10 @@ def payments(days: int = 400, per_day: int = 40, seed: int = 1) -> pl.DataFrame:
     paid_at = pl.col("payment_date").cast(pl.Datetime("us")) + timedelta(hours=12)
     others = [pl.lit(0).alias(name) for name in COUNTS if name != "device_other_accounts"]
     return rows.with_columns(
-        paid_at.alias("paid_at"), pl.col("amount").alias("reporting_amount"), *others
+        paid_at.alias("paid_at"),
+        (paid_at + timedelta(hours=13)).alias("available_at"),
+        pl.col("amount").alias("reporting_amount"),
+        *others,
     )
 
 

@@ -309,6 +309,7 @@ def histories(draw: st.DrawFn) -> list[dict[str, Any]]:
             "device_hash": rng.choice(["d1", None]),
             "payer_email_hash": rng.choice(["e1", "e2"]),
             "local_hour": rng.choice([3, 12]),
+            "available_at": minutes(15 * rng.choice([150, 150, 150, 200, 250])),
         }
         for number in range(draw(st.integers(0, 60)))
     ]
@@ -333,6 +334,14 @@ def test_no_rule_looks_ahead(rows: list[dict[str, Any]], step: int) -> None:
 
 
 @settings(max_examples=60, deadline=None)
+@given(histories(), st.sampled_from([150, 200]))
+def test_no_rule_knows_what_was_delivered_later(rows: list[dict[str, Any]], step: int) -> None:
+    told = [row for row in rows if row["available_at"] <= minutes(15 * step)]
+    with_later = by_payment(rows)
+    assert by_payment(told) == {row["payment_id"]: with_later[row["payment_id"]] for row in told}
+
+
+@settings(max_examples=60, deadline=None)
 @given(histories(), st.randoms(use_true_random=False))
 def test_the_order_of_rows_changes_nothing(rows: list[dict[str, Any]], rng: random.Random) -> None:
     assert by_payment(rng.sample(rows, len(rows))) == by_payment(rows)
@@ -349,6 +358,7 @@ def test_velocity_equals_counting(rows: list[dict[str, Any]]) -> None:
             and other["paid_at"] is not None
             and row["paid_at"] is not None
             and row["paid_at"] - hour < other["paid_at"] <= row["paid_at"]
+            and other["available_at"] <= row["available_at"]
             for other in rows
         )
         assert bool(names) == (row["card_token"] is not None and count >= 4)

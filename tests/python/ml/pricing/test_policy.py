@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ml.errors import ModelError
 from ml.pricing.judging import KEEPS_NONE, best_threshold, judge_episodes
 from ml.pricing.policy import (
     CONFIDENCE,
@@ -128,7 +129,31 @@ def test_a_bound_between_two_steps_of_the_grid_is_not_crossed() -> None:
         limits = Guardrails(min_margin_share=0.1, max_change_share=most, min_days=28)
         assert proposal(limits, elasticity=-1.1)["change_share"] == pytest.approx(step)
         under = proposal(limits, price=6.0, elasticity=-5.0, cost_amount=7.0)
-        assert under["change_share"] == pytest.approx(step)
+        assert step - 1e-9 <= under["change_share"] <= most + 1e-9
+
+
+@pytest.mark.parametrize(("price", "cost"), [(0.33, 0.15), (0.07, 0.03), (1.49, 1.0), (9.99, 5.0)])
+def test_change_and_gains_are_those_of_the_price_in_cents(price: float, cost: float) -> None:
+    found = proposal(price=price, cost_amount=cost, elasticity=-1.4)
+    assert found["action"] == "raise"
+    share = found["proposed_price"] / price - 1
+    assert found["change_share"] == pytest.approx(share)
+    own = (found["proposed_price"] - cost) * (1 + share) ** -1.4 - (price - cost)
+    assert found["expected_daily_gain"] == pytest.approx(own * found_units(found))
+
+
+def found_units(found: dict[str, Any]) -> float:
+    return float(found["units_before"] / found["in_stock_days_before"])
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("min_margin_share", -0.1), ("max_change_share", -0.15), ("max_change_share", 1.0)],
+)
+def test_bounds_that_make_no_sense_are_named(column: str, value: float) -> None:
+    bounds = {"min_margin_share": 0.1, "max_change_share": 0.15, "min_days_between_changes": 28}
+    with pytest.raises(ModelError, match=f"{column} in seeds/price_guardrails.csv is {value:g}"):
+        Guardrails.of(pl.DataFrame([bounds | {column: value}]))
 
 
 @pytest.mark.parametrize(

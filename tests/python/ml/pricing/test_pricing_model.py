@@ -744,13 +744,26 @@ def test_a_gain_of_what_is_sold_at_a_loss_is_told_as_a_gain(shop: Data) -> None:
     sure = Elasticities({("shop", "loyal"): (-1.4, 0.01)}, {}, 0.0)
     found = by_product(MODEL.score(Fitted(sure, told, threshold=0.0), shop))
     raised = found["sold_at_a_loss"]
-    assert (raised["action"], raised["change_share"]) == ("raise", 0.15)
+    assert (raised["action"], raised["change_share"]) == ("raise", pytest.approx(0.15))
     gain = (10 * 1.15 - 12) * 1.15**-1.4 + 2  # of a loss of 2
     assert raised["success_probability"] == pytest.approx((gain / 2 + 10) / 20)
     usual = found["just_old_enough"]
     gain = (10 * 1.15 - 5) * 1.15**-1.4 - 5
     assert usual["success_probability"] == pytest.approx((gain / 5 + 10) / 20)
     assert found["sold_at_cost"]["success_probability"] == 1  # a gain on nothing has no bound
+
+
+def test_a_category_or_source_without_a_learned_elasticity_is_held(
+    shop: Data, fitted: Fitted
+) -> None:
+    found = by_product(MODEL.score(replace(fitted, threshold=0.0), shop))
+    assert (found["unheard_of"]["action"], found["unheard_of"]["reason"]) == (
+        "hold",
+        "category_not_learned",
+    )
+    other = shop.frames[CANDIDATES].with_columns(pl.lit("elsewhere").alias("source_system"))
+    moved = Data({**shop.frames, CANDIDATES: other}, "hash", shop.read_at)
+    assert set(MODEL.score(fitted, moved)["action"]) <= {"hold", "skip"}
 
 
 def test_what_is_saved_scores_and_judges_the_same(
@@ -791,10 +804,10 @@ def test_no_candidates_give_no_proposals(fitted: Fitted) -> None:
 
 def test_without_guardrails_every_price_is_held_and_says_so(fitted: Fitted) -> None:
     data = planted(guardrails=price_guardrails().clear())
-    for version, reason in ((fitted, "no_guardrails"), (MODEL.baseline(), "no_model_serves")):
+    for version in (fitted, MODEL.baseline()):
         scores = as_written(MODEL.score(version, data))
         found = set(scores.select("action", "reason").rows())
-        assert found == {("hold", reason), ("skip", "no_cost")}
+        assert found == {("hold", "no_guardrails"), ("skip", "no_cost")}
         kept = scores.filter(pl.col("action") == "hold")
         assert kept["proposed_price"].equals(kept["price"])
         assert kept["success_probability"].null_count() == kept.height
