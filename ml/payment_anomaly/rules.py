@@ -183,7 +183,7 @@ def _counted(
         else (age > timedelta(0)) & (age <= rule.window)
     )
     recounted = (
-        found.filter("_has_later")
+        found.filter(pl.col("_has_later") & (pl.col(key) != "-1"))  # the unknown order is no order
         .join(rows, on=same)
         .filter(is_within & (pl.col("available_at_right") <= pl.col("available_at")))
         .group_by("_row")
