@@ -7,14 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 
-import duckdb
 import typer
 from rich.console import Console
 
 from ingest.errors import StorehouseError
-from ingest.home import Home
 from ml.errors import ModelError
-from orchestration.lib.duckdb_errors import explained
 
 # Bound to the streams of the start: a run sends what dbt and Dagster print to its log.
 console = Console(soft_wrap=True, highlight=False, file=sys.stdout)
@@ -46,9 +43,6 @@ def friendly_errors(
         yield
     except (StorehouseError, ModelError) as error:
         _print_error(error, tell)
-        raise typer.Exit(status) from error
-    except duckdb.Error as error:
-        _print_error(explained(str(error), Home.from_env().warehouse_file), tell)
         raise typer.Exit(status) from error
     except OSError as error:
         place = f" ({error.filename})" if error.filename else ""

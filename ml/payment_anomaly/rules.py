@@ -167,11 +167,7 @@ def _counted(
     def within(value: pl.Expr) -> pl.Expr:
         return value.rolling("_moment", period=rule.window, closed=closed).over(same)
 
-    found = rows.select(
-        "_row",
-        *same,
-        "_moment",
-        "available_at",
+    found = rows.with_columns(
         within(pl.col("_counted").sum()).alias("_count"),
         (within(pl.col("available_at").max()) > pl.col("available_at")).alias("_has_later"),
     )
@@ -187,7 +183,7 @@ def _counted(
         .join(rows, on=same)
         .filter(is_within & (pl.col("available_at_right") <= pl.col("available_at")))
         .group_by("_row")
-        .agg(pl.col("_counted").sum().alias("_recount"))
+        .agg(pl.col("_counted_right").sum().alias("_recount"))
     )
     joined = found.join(recounted, on="_row", how="left", maintain_order="left")
     counts = joined.select(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -10,9 +12,17 @@ from rich.table import Table
 from ingest.home import Home
 from orchestration.commands.shared import print_wait
 from orchestration.console import console, friendly_errors
+from orchestration.lib.duckdb_errors import plain_errors
 from orchestration.lib.lock import warehouse_lock
 
 Name = Annotated[str, typer.Argument(metavar="MODEL", help="Such as payment_anomaly.")]
+
+
+@contextmanager
+def _reading(home: Home, verb: str) -> Iterator[None]:
+    """Under the lock of the warehouse, with what DuckDB says of the working file in plain words."""
+    with warehouse_lock(home, verb, on_wait=print_wait), plain_errors(home.warehouse_file):
+        yield
 
 
 def list_models() -> None:
@@ -132,7 +142,7 @@ def train(
     refused = False
     with friendly_errors():
         home = use_home()
-        with warehouse_lock(home, "storehouse models train", on_wait=print_wait):
+        with _reading(home, "storehouse models train"):
             for name in models or [model.name for model in MODELS]:
                 trained = train_model(home, model_named(name), force=True, trials=trials)
                 refused |= trained.version is not None and not trained.is_promoted
@@ -171,7 +181,7 @@ def drift(
     reasons = {}
     with friendly_errors():
         home = use_home()
-        with warehouse_lock(home, "storehouse models drift", on_wait=print_wait):
+        with _reading(home, "storehouse models drift"):
             for name in models or [model.name for model in MODELS]:
                 found = watch_model(home, model_named(name))
                 reasons[name] = found.reason_to_retrain
