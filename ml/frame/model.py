@@ -185,7 +185,7 @@ class Model(ABC, Generic[F]):
 
     @abstractmethod
     def fit(self, data: Data, judged: Slice, params: Params) -> F:
-        """Learns from the rows before `judged.train_before`, and from nothing else."""
+        """Learns from the rows before `judged.train_before`; what `judge` asks, from no others."""
 
     @abstractmethod
     def judge(self, fitted: F, data: Data, judged: Slice) -> Judgement:

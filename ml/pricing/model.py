@@ -42,6 +42,7 @@ MATURE_DAYS = WINDOW_DAYS + SETTLEMENT_DAYS
 """From the day of a change until it is known whether it was a success."""
 JUDGED_DAYS = 91
 LEAST_EPISODES = 100
+_SERVED, _BEFORE = "elasticities.json", "elasticities_before.json"
 
 _RECENT = "recent_sales_ratio"
 _STATE = ("days_since_change", "planned_discount_share", "usual_daily_units", _RECENT)
@@ -59,10 +60,12 @@ _FIXED: Params = {"monotone_constraints": ",".join(str(int(name == _GAIN)) for n
 class Fitted:
     """Elasticities, the classifier and the least probability of success at which a change is kept.
 
-    The baseline has neither and keeps none.
+    `elasticities` serve and know all whole months; `elasticities_before` know those before the
+    judged changes, which the classifier is judged by. The baseline has none and keeps no change.
     """
 
     elasticities: Elasticities | None = None
+    elasticities_before: Elasticities | None = None
     trees: CalibratedTrees | None = None
     threshold: float = KEEPS_NONE
 
@@ -197,14 +200,19 @@ class PriceRecommendation(Model[Fitted]):
         return tune_trees(learned, checked, _METRIC, trials, self.seed, _FIXED)
 
     def fit(self, data: Data, judged: Slice, params: Params) -> Fitted:
-        """Elasticities of whole months before the slice; a classifier of changes before it."""
+        """A classifier of changes before the slice; elasticities of the months before and of all.
+
+        Nothing that the judged changes decide about rests on the latter.
+        """
         learned, checked, lift = _training_rows(data, judged)
         parameters = {**params, **_FIXED}
         trees = fit_calibrated(learned, checked, INPUTS, _METRIC, parameters, self.seed, sigmoid)
         # The threshold is for changes that the optimiser would propose, so these decide about it.
         endorsed = checked[0][:, INPUTS.index(_GAIN)] > 0
         threshold = best_threshold(trees.probability(checked[0][endorsed]), lift[endorsed])
-        return Fitted(_elasticities(data, judged), trees, threshold)
+        has_prices = pl.col("source_system").is_in(list(judged.train_before))
+        served = fit_elasticities(data[RESPONSES].filter(has_prices))
+        return Fitted(served, _elasticities(data, judged), trees, threshold)
 
     def judge(self, fitted: Fitted, data: Data, judged: Slice) -> Judgement:
         """Log loss of success against the base rate, the report, and what the kept changes won.
@@ -277,10 +285,15 @@ class PriceRecommendation(Model[Fitted]):
 
     def save(self, fitted: Fitted, folder: Path) -> None:
         """Writes trees, elasticities and threshold; the baseline has nothing to keep."""
-        if fitted.trees is None or fitted.elasticities is None:
+        if (
+            fitted.trees is None
+            or fitted.elasticities is None
+            or fitted.elasticities_before is None
+        ):
             return
         fitted.trees.save(folder)
-        fitted.elasticities.save(folder / "elasticities.json")
+        fitted.elasticities.save(folder / _SERVED)
+        fitted.elasticities_before.save(folder / _BEFORE)
         content = {"threshold": fitted.threshold}
         (folder / "threshold.json").write_text(json.dumps(content), encoding="utf-8")
 
@@ -288,7 +301,8 @@ class PriceRecommendation(Model[Fitted]):
         """Reads what `save` wrote."""
         content = json.loads((folder / "threshold.json").read_text(encoding="utf-8"))
         return Fitted(
-            Elasticities.load(folder / "elasticities.json"),
+            Elasticities.load(folder / _SERVED),
+            Elasticities.load(folder / _BEFORE),
             CalibratedTrees.load(folder),
             content["threshold"],
         )
@@ -302,9 +316,10 @@ class PriceRecommendation(Model[Fitted]):
     def _judged(self, fitted: Fitted, data: Data, judged: Slice, rate: float) -> pl.DataFrame:
         """The judged changes with probability; without a classifier it is `rate` for each."""
         rows = judged.judged(_usable(data), "change_date")
-        if fitted.trees is None or fitted.elasticities is None:
+        if fitted.trees is None or fitted.elasticities_before is None:
             return rows.with_columns(pl.lit(rate).alias("probability"))
-        probability = fitted.trees.probability(_without_luck(_matrix(rows, fitted.elasticities)))
+        inputs = _without_luck(_matrix(rows, fitted.elasticities_before))
+        probability = fitted.trees.probability(inputs)
         return rows.with_columns(pl.Series("probability", probability))
 
 
