@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,8 +14,11 @@ from rich.console import Console
 from ingest.errors import StorehouseError
 from ml.errors import ModelError
 
+_PIPED_WIDTH = 160  # no terminal, none that would be too narrow: nothing is cut in a file or pipe
+_width = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else _PIPED_WIDTH
+
 # Bound to the streams of the start: a run sends what dbt and Dagster print to its log.
-console = Console(soft_wrap=True, highlight=False, file=sys.stdout)
+console = Console(soft_wrap=True, highlight=False, file=sys.stdout, width=_width)
 error_console = Console(soft_wrap=True, highlight=False, stderr=True)
 
 FAILED = 1

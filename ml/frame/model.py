@@ -28,6 +28,7 @@ class TooLittleDataError(ModelError):
 Params = Mapping[str, float | int | str]
 DAY = "day"
 """The business date of a row in `Model.watched`."""
+SEED = 20_251_231
 ORIGINS = 3
 """How many times in a row a version is judged, to tell how much its metrics vary."""
 
@@ -164,7 +165,7 @@ class Model(ABC, Generic[F]):
     kept_dates: ClassVar[int] = 0
     trials: ClassVar[int] = 10
     is_dated: ClassVar[bool] = True
-    seed: ClassVar[int] = 20_251_231
+    seed: ClassVar[int] = SEED
 
     @abstractmethod
     def baseline(self) -> F:

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from threadpoolctl import threadpool_limits
 
-from ml.frame.model import Data
+from ml.frame.model import SEED, Data
 from ml.frame.reading import read_data
 from ml.frame.scores import SERVED_BY, write_scores
 from ml.imputation.attributes import SUBJECTS, Subject, inputs_of
@@ -19,8 +19,6 @@ from ml.imputation.choice import Choice, choose
 from ml.imputation.methods import predict
 from ml.imputation.report import write_report
 from ml.imputation.tables import IMPUTED, TRIED
-
-SEED = 20_251_231
 
 
 @dataclass(frozen=True)
