@@ -26,7 +26,7 @@ run: setup  ## the demo in one go: simulate where nothing was ever landed, then 
 	@if storehouse admin is-empty; then storehouse simulate --scale demo; fi
 	@storehouse run
 
-# Each worker builds a demo of its own; a file of tests stays with one worker.
+# A file of tests stays with one worker; the demo is made once for all of them.
 test: setup  ## every test
 	@pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 

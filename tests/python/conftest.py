@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from ingest.home import HOME_VARIABLE, Home
 
@@ -58,15 +59,23 @@ def storehouse() -> Callable[..., subprocess.CompletedProcess[str]]:
 
 
 @pytest.fixture(scope="session")
-def demo_run(tmp_path_factory: pytest.TempPathFactory) -> DemoRun:
-    """The demo, simulated, landed, built, scored and published once for all tests. Read-only."""
-    home = Home(tmp_path_factory.mktemp("demo") / "home")
-    output = ""
-    for args in (["simulate", "--scale", "demo"], ["run"]):
-        done = run_storehouse(home, *args)
-        output = done.stdout + done.stderr
-        assert done.returncode == 0, f"storehouse {args[0]} failed:\n{output}"
-    return DemoRun(home, output)
+def demo_run(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> DemoRun:
+    """The demo, simulated, landed, built, scored and published once for all tests. Read-only.
+
+    The first worker that needs it makes it; the others wait for what it said.
+    """
+    own = tmp_path_factory.getbasetemp()
+    folder = (own if worker_id == "master" else own.parent) / "demo"
+    said = folder / "run.txt"
+    home = Home(folder / "home")
+    with FileLock(f"{folder}.lock"):
+        if not said.exists():
+            for args in (["simulate", "--scale", "demo"], ["run"]):
+                done = run_storehouse(home, *args)
+                output = done.stdout + done.stderr
+                assert done.returncode == 0, f"storehouse {args[0]} failed:\n{output}"
+            said.write_text(output, encoding="utf-8")
+    return DemoRun(home, said.read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="session")
