@@ -52,10 +52,11 @@ def write_card(folder: Path, card: Card, decision: Decision, plots: Mapping[str,
         file = folder / f"{title.lower().replace(' ', '_')}.png"
         figure.savefig(file, dpi=110)
         pictures[title] = base64.b64encode(file.read_bytes()).decode()
-    page = Environment(loader=PackageLoader("ml.frame", "."), autoescape=True).get_template(
-        "card.html.jinja"
+    environment = Environment(loader=PackageLoader("ml.frame", "."), autoescape=True)
+    environment.filters["significant"] = significant
+    html = environment.get_template("card.html.jinja").render(
+        card=card, decision=decision, pictures=pictures, origins=ORIGINS
     )
-    html = page.render(card=card, decision=decision, pictures=pictures, origins=ORIGINS)
     (folder / CARD).write_text(html, encoding="utf-8")
     _write_json(
         folder / METRICS,
@@ -63,6 +64,11 @@ def write_card(folder: Path, card: Card, decision: Decision, plots: Mapping[str,
     )
     record = {**asdict(decision), "reason": decision.reason, "card": asdict(card)}
     _write_json(folder / RECORD, record)
+
+
+def significant(value: float, digits: int = 4) -> str:
+    """So many digits, and no fewer than stand before the point: 0.7131, 83,487."""
+    return f"{value:,.0f}" if abs(value) >= 10 ** (digits - 1) else f"{value:.{digits}g}"
 
 
 def _write_json(file: Path, content: Mapping[str, Any]) -> None:

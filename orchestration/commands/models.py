@@ -60,6 +60,7 @@ def compare(
     ] = None,
 ) -> None:
     """Compare two versions of a model by their metrics, each on the slice it was judged on."""
+    from ml.frame.card import significant
     from ml.frame.registry import Registry
     from orchestration.lib.model_runs import versions_to_compare
 
@@ -69,7 +70,8 @@ def compare(
     for tag in ("as_of", "gate", "data_hash", "code_version", "reason"):
         table.add_row(tag, left.tags[tag], right.tags[tag])
     for name in sorted({*left.metrics, *right.metrics}):
-        table.add_row(name, *(_number(version.metrics.get(name)) for version in (left, right)))
+        values = (version.metrics.get(name) for version in (left, right))
+        table.add_row(name, *("" if value is None else significant(value) for value in values))
     console.print(table)
 
 
@@ -135,6 +137,7 @@ def train(
     Status 0: every candidate may serve, or there is too little data for one. Status 1: the gate
     refused one. Needs features that are built: `storehouse run` before it.
     """
+    from ml.frame.card import significant
     from ml.models import MODELS, model_named
     from orchestration.lib.model_runs import train_model
     from orchestration.lib.project import use_home
@@ -155,7 +158,7 @@ def train(
                     markup=False,
                 )
                 for metric, value in trained.metrics.items():
-                    console.print(f"  {metric:<24} {_number(value)}", markup=False)
+                    console.print(f"  {metric:<24} {significant(value)}", markup=False)
     if refused:
         raise typer.Exit(1)
 
@@ -204,7 +207,3 @@ def drift(
         console.print(table)
     if any(reasons.values()):
         raise typer.Exit(1)
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:,.4g}"

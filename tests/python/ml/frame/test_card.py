@@ -7,10 +7,11 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
 from matplotlib.figure import Figure
 from toy import Toy
 
-from ml.frame.card import CARD
+from ml.frame.card import CARD, significant
 from ml.frame.model import Data, Slice
 from ml.frame.registry import Registry
 from ml.frame.training import train
@@ -48,3 +49,19 @@ def test_a_model_without_pictures_has_a_page_without_them(
     folder = registry.folder("toy", 1)
     assert list(folder.glob("*.png")) == []
     assert "<img" not in (folder / CARD).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "shown"),
+    [
+        (0.713149, 4, "0.7131"),
+        (-1.5, 4, "-1.5"),
+        (83_487.0, 4, "83,487"),
+        (1_234.5, 4, "1,234"),
+        (158.7, 2, "159"),
+        (0.0592, 2, "0.059"),
+        (0.0, 4, "0"),
+    ],
+)
+def test_numbers_keep_the_digits_before_the_point(value: float, digits: int, shown: str) -> None:
+    assert significant(value, digits) == shown
