@@ -26,9 +26,9 @@ run: setup  ## the demo in one go: simulate where nothing was ever landed, then 
 	@if storehouse admin is-empty; then storehouse simulate --scale demo; fi
 	@storehouse run
 
-# A file of tests stays with one worker; the demo is made once for all of them.
+# A file of tests stays with one worker, the longest first; the demo is made once for all of them.
 test: setup  ## every test
-	@pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	@pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: setup  ## ruff, mypy and sqlfluff
 	ruff format --check .
