@@ -14,10 +14,10 @@ from rich.console import Console
 from ingest.errors import StorehouseError
 from ml.errors import ModelError
 
-_PIPED_WIDTH = 160  # no terminal, none that would be too narrow: nothing is cut in a file or pipe
+_PIPED_WIDTH = 160  # rich takes 80 for a file or pipe, which cuts the names in a table
 _width = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else _PIPED_WIDTH
 
-# Bound to the streams of the start: a run sends what dbt and Dagster print to its log.
+# Bound to the stream of the start: a run sends what dbt and Dagster print to its log.
 console = Console(soft_wrap=True, highlight=False, file=sys.stdout, width=_width)
 error_console = Console(soft_wrap=True, highlight=False, stderr=True)
 

@@ -17,10 +17,8 @@ from ml.demand.grid import Grid
 from ml.demand.panel import Panel
 from ml.demand.settings import Settings
 from ml.demand.validation import Backtest, train_before
-from ml.frame.model import Params
+from ml.frame.model import SEED, Params
 from ml.frame.tuning import minimise
-
-SEED = 20_240_501
 
 
 def fit(

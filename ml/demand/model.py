@@ -176,6 +176,8 @@ class DemandForecast(Model[Forecasters]):
         The loss of a product and origin is the absolute error of its periods and that of their
         sum: where most days have no sale, the first alone would be least for a forecast of 0.
         """
+        import numpy as np
+
         from ml.demand.metrics import accuracy, quantile_quality, scales, value_added
 
         metrics: dict[str, float] = {}
@@ -201,8 +203,9 @@ class DemandForecast(Model[Forecasters]):
                 metrics[f"{source}_{name}_miss"] = float(quality.miss)
                 misses.append(float(quality.miss))
             losses.append(_losses(source, found))
-        metrics["calibration_miss"] = max(misses)
-        metrics["largest_bias"] = max(biases)
+        # Not Python's max: what cannot be computed of one source must not look like nothing.
+        metrics["calibration_miss"] = float(np.max(misses))
+        metrics["largest_bias"] = float(np.max(biases))
         return Judgement(metrics, pl.concat(losses))
 
     def origins(self, data: Data, judged: Slice) -> list[Slice]:

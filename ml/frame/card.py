@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -72,4 +73,14 @@ def significant(value: float, digits: int = 4) -> str:
 
 
 def _write_json(file: Path, content: Mapping[str, Any]) -> None:
-    file.write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
+    text = json.dumps(_finite(content), indent=2, default=str, allow_nan=False)
+    file.write_text(f"{text}\n", encoding="utf-8")
+
+
+def _finite(content: Any) -> Any:
+    """The content with null for what could not be computed, which JSON has no number for."""
+    if isinstance(content, Mapping):
+        return {name: _finite(value) for name, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_finite(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content

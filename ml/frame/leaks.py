@@ -3,7 +3,8 @@
 Of what was delivered, the rows that became known after the snapshot are taken away; intermediate
 relations and the feature table are built of what is left. Of an intermediate row, what it says
 became known later is forgotten too. Every row that the feature table says was known by then must
-come out the same, byte for byte.
+come out the same, byte for byte, and
+no row may be missing that was there: a table of what survived knows what did not.
 """
 
 from __future__ import annotations
@@ -51,12 +52,15 @@ def find_leaks(
     key: Sequence[str],
     labels: Sequence[str],
     snapshots: Sequence[datetime],
+    *,
+    may_vanish: bool = False,
 ) -> list[Leak]:
     """The columns of a feature table (`schema.name`) that know more than they could have known.
 
     `relations` holds the table and its ancestors by `schema.name`; `labels` are columns that may
-    know the future; a snapshot is UTC. A row that is missing in the rebuild is a leak of every
-    column of the key. Raises duckdb.Error when the file cannot be read.
+    know the future; a snapshot is UTC. A row that only the table or only the rebuild has is a leak
+    of every column of the key, unless rows of the table `may_vanish`. Raises duckdb.Error when the
+    file cannot be read.
     """
     found: dict[str, int] = {}
     for snapshot in snapshots:
@@ -69,7 +73,11 @@ def find_leaks(
             columns = _columns(connection, relations[table].name)
             rebuilt = _rebuild(connection, table, relations, snapshot, set())
             kept = [name for name in columns if name not in labels]
-            counts = _differences(connection, relations[table].name, rebuilt, kept, key, snapshot)
+            actual = relations[table].name
+            counts = _differences(connection, actual, rebuilt, kept, key, snapshot)
+            vanished = 0 if may_vanish else _vanished(connection, actual, rebuilt, key, snapshot)
+            if vanished:
+                counts |= {name: max(vanished, counts.get(name, 0)) for name in key}
         for name, rows in counts.items():
             found[name] = max(found.get(name, 0), rows)
     return [Leak(table, name, rows) for name, rows in sorted(found.items())]
@@ -155,17 +163,37 @@ def _differences(
     key: Sequence[str],
     snapshot: datetime,
 ) -> dict[str, int]:
-    joined = " and ".join(f'actual."{name}" = rebuilt."{name}"' for name in key)
+    """Rows of the table known by the snapshot that the rebuild has not or otherwise, by column."""
     counts = ", ".join(
         f'count(*) filter (where actual."{name}" is distinct from rebuilt."{name}")'
         for name in columns
     )
     row = connection.execute(
-        f"select {counts} from {actual} as actual left join {rebuilt} as rebuilt on {joined} "
+        f"select {counts} from {actual} as actual left join {rebuilt} as rebuilt on {_same(key)} "
         "where actual.available_at <= ?",
         [snapshot],
     ).fetchall()[0]
     return {name: count for name, count in zip(columns, row, strict=True) if count}
+
+
+def _vanished(
+    connection: duckdb.DuckDBPyConnection,
+    actual: str,
+    rebuilt: str,
+    key: Sequence[str],
+    snapshot: datetime,
+) -> int:
+    """Rows that were there at the snapshot and are not in the table."""
+    rows = connection.execute(
+        f"select count(*) from {rebuilt} as rebuilt anti join {actual} as actual on {_same(key)} "
+        "where rebuilt.available_at <= ?",
+        [snapshot],
+    ).fetchall()
+    return int(rows[0][0])
+
+
+def _same(key: Sequence[str]) -> str:
+    return " and ".join(f'actual."{name}" = rebuilt."{name}"' for name in key)
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, name: str) -> list[str]:

@@ -142,10 +142,11 @@ class Model(ABC, Generic[F]):
     which the frame adds; `dated_by` names its business date, by which scores can be computed again
     for a range of days, unless only the last day is known (`is_dated` is False). Where `kept_dates`
     is not 0, so many dates of each source are kept as they were predicted then, and those that were
-    back-filled. `as_of_sql` gives the latest business date there is, which tells how old a version
-    is. A training tries `trials` sets of hyper-parameters unless it is told a number. A version is
-    trained anew after `retrain_days`, or when it drifted, but not within `cool_down_days`; drift is
-    looked for in windows of `watch_days`, in features, in `label` and in `watched_scores`.
+    back-filled. `file_format` is raised when `load` cannot read what older code saved. `as_of_sql`
+    gives the latest business date there is, which tells how old a version is. A training tries
+    `trials` sets of hyper-parameters unless it is told a number. A version is trained anew after
+    `retrain_days`, or when it drifted, but not within `cool_down_days`; drift is looked for in
+    windows of `watch_days`, in features, in `label` and in `watched_scores`.
     """
 
     name: ClassVar[str]
@@ -165,6 +166,7 @@ class Model(ABC, Generic[F]):
     kept_dates: ClassVar[int] = 0
     trials: ClassVar[int] = 10
     is_dated: ClassVar[bool] = True
+    file_format: ClassVar[int] = 1
     seed: ClassVar[int] = SEED
 
     @abstractmethod
@@ -237,8 +239,9 @@ class Model(ABC, Generic[F]):
 
     @property
     def contract(self) -> dict[str, str]:
-        """What goes in and comes out, by column: a model of another contract is not served."""
-        columns = {f"in {name}": "input" for name in self.inputs}
+        """What goes in, is kept and comes out: a model of another contract is not served."""
+        columns = {"files": str(self.file_format)}
+        columns |= {f"in {name}": "input" for name in self.inputs}
         columns |= {f"in {name}": "feature" for name in self.features}
         return columns | {f"out {name}": str(kind) for name, kind in self.scores.items()}
 

@@ -141,11 +141,12 @@ class Registry:
         if number not in {version.number for version in self.versions(model)}:
             raise _no_version(model, number)
         with _plain("written"), _quiet():
-            self._client.set_registered_model_alias(model, CHAMPION, str(number))
             served = self._served(model)
             if served[-1:] != [number]:  # else a rollback would bring back what serves
                 served.append(number)
+            # First: a crash between the two must not make a rollback skip a version.
             self._client.set_registered_model_tag(model, f"{_PREFIX}served", json.dumps(served))
+            self._client.set_registered_model_alias(model, CHAMPION, str(number))
 
     def rollback(self, model: str) -> int | None:
         """Lets the version serve that did before; None when that was the baseline.

@@ -14,7 +14,7 @@ from ml.errors import ModelError
 from ml.frame.days import Days
 from ml.frame.model import Model, Served
 from ml.frame.reading import read_data
-from ml.frame.registry import Registry
+from ml.frame.registry import Registry, Version
 from ml.frame.scores import (
     FILE_NAME,
     SERVED_BY,
@@ -120,9 +120,9 @@ def serving(model: Model[Any], registry: Registry) -> tuple[Champion[Any], str |
     if number is None:
         return baseline, None
     version = registry.version(model.name, number)
-    if version.tags.get("contract") != model.contract_hash:
+    if not has_contract_of_code(model, version):
         return baseline, (
-            f"{model.name} v{number} has other features or scores than the code of today; "
+            f"{model.name} v{number} has other features, files or scores than the code of today; "
             f"{model.baseline_name} serves until the next training."
         )
     try:
@@ -130,6 +130,11 @@ def serving(model: Model[Any], registry: Registry) -> tuple[Champion[Any], str |
     except ModelError as error:
         return baseline, f"{error} Until then {model.baseline_name} serves."
     return Champion(fitted, Served(model.trained_as, number)), None
+
+
+def has_contract_of_code(model: Model[Any], version: Version) -> bool:
+    """Whether a version has the contract that the model has now; another is not served."""
+    return version.tags.get("contract") == model.contract_hash
 
 
 def load_version(model: Model[F], registry: Registry, number: int) -> F:

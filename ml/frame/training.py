@@ -213,7 +213,7 @@ def training_due(
         return "there is no version yet"
     latest = versions[-1]
     if latest.tags.get("contract") != model.contract_hash:
-        return "its features or its scores are others than those of the latest version"
+        return "its features, files or scores are others than those of the latest version"
     age = (as_of - date.fromisoformat(latest.tags["as_of"])).days
     if age >= model.retrain_days:
         return f"the latest version is {age} days old"
@@ -224,7 +224,7 @@ def training_due(
 
 def _contract_of(model: Model[Any], scores: pl.DataFrame) -> dict[str, str]:
     """The contract as the scores of a candidate keep it: columns that are there, of their types."""
-    found = {name: kind for name, kind in model.contract.items() if name.startswith("in ")}
+    found = {name: kind for name, kind in model.contract.items() if not name.startswith("out ")}
     for name, kind in model.scores.items():
         if name in scores.columns:
             is_of_kind = (

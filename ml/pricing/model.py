@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -80,6 +80,7 @@ class PriceRecommendation(Model[Fitted]):
     key = ("source_system", "product_id")
     dated_by = "as_of_date"
     is_dated = False
+    file_format = 2
     label = "is_success"
     watched_scores = ("change_share",)
     as_of_sql = f"select max(as_of_date) from {CANDIDATES}"
@@ -163,7 +164,11 @@ class PriceRecommendation(Model[Fitted]):
     # 0.4 % worse than it or than another. Beyond 2 % a difference is none of chance. A category of
     # a small shop has some 200 changes in 13 weeks; with half of them chance still decides little,
     # for a segment counts only where it is surely worse.
-    rules = GateRules(ceilings={"calibration_error": 0.15}, tolerance=0.02, guarded_units=100)
+    rules = GateRules(
+        ceilings={"calibration_error": 0.15, "elasticity_shift": 4.0},
+        tolerance=0.02,
+        guarded_units=100,
+    )
 
     def baseline(self) -> Fitted:
         """Every price stays."""
@@ -229,9 +234,10 @@ class PriceRecommendation(Model[Fitted]):
             how="left",
             maintain_order="left",
         )
-        return judge_episodes(
+        judgement = judge_episodes(
             rows.with_columns(pl.col("is_new_product").fill_null(True)), fitted.threshold, rate
         )
+        return replace(judgement, metrics={**judgement.metrics, "elasticity_shift": _shift(fitted)})
 
     def score(self, fitted: Fitted, data: Data, days: Days | None = None) -> pl.DataFrame:
         """A proposal for each product with a price, as of the last business date of its source.
@@ -339,6 +345,25 @@ def _elasticities(data: Data, judged: Slice, before: date | None = None) -> Elas
     months = data[RESPONSES].with_columns(pl.col("month_start").dt.month_end().alias("last_date"))
     known = judged.training(months, "last_date")
     return fit_elasticities(known.filter(pl.col("last_date") < before) if before else known)
+
+
+def _shift(fitted: Fitted) -> float:
+    """How far the elasticities that serve are from those that are judged, in the worst category.
+
+    In standard deviations of the latter or tenths of it, whichever is more: what is known of
+    prices should not turn within the judged months. 0 without any.
+    """
+    if fitted.elasticities is None or fitted.elasticities_before is None:
+        return 0.0
+    before = fitted.elasticities_before.categories
+    return max(
+        (
+            abs(mean - before[key][0]) / max(before[key][1], abs(before[key][0]) / 10)
+            for key, (mean, _) in fitted.elasticities.categories.items()
+            if key in before
+        ),
+        default=0.0,
+    )
 
 
 def _training_rows(data: Data, judged: Slice) -> tuple[Rows, Rows, Floats]:

@@ -28,6 +28,7 @@ def _reading(home: Home, verb: str) -> Iterator[None]:
 def list_models() -> None:
     """List every model with its versions: who serves, what the gate said, and of what day it is."""
     from ml.frame.registry import Registry
+    from ml.frame.scoring import has_contract_of_code
     from ml.models import MODELS
 
     table = Table("model", "version", "serves", "gate", "as of", "trained", "code", box=None)
@@ -35,13 +36,17 @@ def list_models() -> None:
         registry = Registry(Home.from_env().models)
         for model in MODELS:
             versions = registry.versions(model.name)
-            if not any(version.is_champion for version in versions):
+            usable = [
+                v.number for v in versions if v.is_champion and has_contract_of_code(model, v)
+            ]
+            if not usable:
                 table.add_row(model.name, model.baseline_name, "yes", "", "", "", "")
             for version in reversed(versions):
+                serves = "yes" if version.number in usable else "not with this code"
                 table.add_row(
                     model.name,
                     str(version.number),
-                    "yes" if version.is_champion else "",
+                    serves if version.is_champion else "",
                     version.tags["gate"],
                     version.tags["as_of"],
                     f"{version.created_at:%Y-%m-%d %H:%M}",
@@ -97,8 +102,10 @@ def rollback(model: Name) -> None:
     with friendly_errors():
         home = Home.from_env()
         with warehouse_lock(home, "storehouse models rollback", on_wait=print_wait):
-            served = roll_back(home, model)
-    console.print(f"{model} {served} serves from the next run on.", markup=False)
+            served, warning = roll_back(home, model)
+    console.print(f"{model}: {served} serves from the next run on.", markup=False)
+    if warning:
+        console.print(warning, markup=False)
 
 
 def forget_days(model: Name) -> None:

@@ -28,14 +28,15 @@ def leaking_features(home: Home, manifest: Mapping[str, Any], model: Model[Any])
         if relations is None:
             found += [f"{table.name}.{name} (not looked at)" for name in table.features]
             continue
-        labels = _by_table(manifest)[table.name]["config"]["meta"].get("labels", [])
+        meta = _by_table(manifest)[table.name]["config"]["meta"]
         leaks = find_leaks(
             home.warehouse_file,
             table.name,
             relations,
             table.key,
-            labels,
+            meta.get("labels", []),
             snapshots_of(home.warehouse_file, table.name),
+            may_vanish=meta.get("may_vanish", False),
         )
         found += [str(leak) for leak in leaks]
     return found

@@ -14,7 +14,7 @@ from ingest.home import Home
 from ml.errors import ModelError
 from ml.frame import audit
 from ml.frame.days import Days
-from ml.frame.model import Model, Served
+from ml.frame.model import Model
 from ml.frame.monitoring import (
     Measurement,
     latest_measurement,
@@ -24,7 +24,14 @@ from ml.frame.monitoring import (
 from ml.frame.reading import read_as_of, read_data
 from ml.frame.registry import Registry, Version
 from ml.frame.scores import read_scores
-from ml.frame.scoring import ScoreReport, forget_back_filled, score
+from ml.frame.scoring import (
+    ScoreReport,
+    forget_back_filled,
+    has_contract_of_code,
+    load_version,
+    score,
+    serving,
+)
 from ml.frame.training import Trained, train, training_due
 from ml.models import model_named
 from orchestration.lib.feature_sql import leaking_features
@@ -98,21 +105,34 @@ def reason_to_train(registry: Registry, model: Model[Any], as_of: date | None) -
 
 
 def promote_version(home: Home, name: str, number: int, *, force: bool) -> None:
-    """Lets a version serve; one that the gate refused only by `force`."""
+    """Lets a version serve; one that the gate refused only by `force`.
+
+    Raises ModelError when there is no such version, it may not serve, or the code cannot read it.
+    """
     registry, model = Registry(home.models), model_named(name)
-    gate = {version.number: version.tags["gate"] for version in registry.versions(name)}
-    if gate.get(number) == "refused" and not force:
+    version = registry.version(name, number)
+    if not has_contract_of_code(model, version):
+        raise ModelError(
+            f"{name} v{number} has other features, files or scores than the code of today.",
+            f"`storehouse models train {name}` makes one that can serve.",
+        )
+    if version.tags["gate"] == "refused" and not force:
         raise ModelError(
             f"The gate refused {name} v{number}.",
             f"`storehouse models compare {name} {number}` shows why; --force lets it serve.",
         )
+    load_version(model, registry, number)
     registry.promote(name, number)
-    passed = gate.get(number) == "passed"
+    passed = version.tags["gate"] == "passed"
     _record(registry, audit.PROMOTED, model, number, passed, "promoted by hand")
 
 
-def roll_back(home: Home, name: str) -> str:
-    """Lets the version serve that did before; returns its name, or that of the baseline."""
+def roll_back(home: Home, name: str) -> tuple[str, str | None]:
+    """Lets the version serve that did before, or the baseline.
+
+    Returns who serves, and why it is the baseline where that version cannot. Raises ModelError when
+    no version serves.
+    """
     registry, model = Registry(home.models), model_named(name)
     undone = registry.champion(name)
     registry.rollback(name)
@@ -122,7 +142,10 @@ def roll_back(home: Home, name: str) -> str:
 def versions_to_compare(
     registry: Registry, name: str, first: int | None, second: int | None
 ) -> tuple[Version, Version]:
-    """Two versions of a model: the one that serves and the latest where none is named."""
+    """Two versions of a model: the one that serves and the latest where none is named.
+
+    Raises ModelError when there are fewer than two, or none of a number.
+    """
     found = {version.number: version for version in registry.versions(model_named(name).name)}
     if len(found) < 2:
         raise ModelError(
@@ -148,9 +171,7 @@ def _require_warehouse(home: Home) -> None:
 
 def _watched_version(model: Model[Any], versions: Sequence[Version]) -> Version | None:
     """The champion, or while there is none the latest version, of the contract of the code."""
-    of_today = [
-        version for version in versions if version.tags.get("contract") == model.contract_hash
-    ]
+    of_today = [version for version in versions if has_contract_of_code(model, version)]
     return max(of_today, key=lambda version: (version.is_champion, version.number), default=None)
 
 
@@ -161,10 +182,10 @@ def _record(
     number: int | None,
     passed: bool | None,
     reason: str,
-) -> str:
-    """Writes the record of a decision; returns who serves since."""
-    champion = registry.champion(model.name)
-    served = Served(model.trained_as if champion else model.baseline_name, champion)
+) -> tuple[str, str | None]:
+    """Writes the record of a decision; returns who serves since, and why not the champion."""
+    champion, warning = serving(model, registry)
+    served = str(champion.served)
     tags = registry.version(model.name, number).tags if number is not None else {}
     audit.write_record(
         registry.models,
@@ -174,10 +195,10 @@ def _record(
             version=number,
             passed=passed if number is not None else None,
             reason=reason,
-            served_by=str(served),
+            served_by=served,
             as_of=tags.get("as_of"),
             data_hash=tags.get("data_hash"),
             code_version=tags.get("code_version"),
         ),
     )
-    return str(served)
+    return served, warning

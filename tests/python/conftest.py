@@ -91,6 +91,7 @@ def demo_run(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> DemoRu
     home = Home(folder / "home")
     with FileLock(f"{folder}.lock"):
         if not said.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # of a worker whose run failed
             for args in (["simulate", "--scale", "demo"], ["run"]):
                 done = run_storehouse(home, *args)
                 output = done.stdout + done.stderr

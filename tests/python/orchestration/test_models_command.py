@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import duckdb
 import polars as pl
@@ -85,11 +87,11 @@ def test_a_version_is_trained_compared_and_taken_back(demo_copy: Home) -> None:
     )
     assert "model.json" in first and first == second
 
-    assert roll_back(demo_copy, DEMAND) == "demand v1"
+    assert roll_back(demo_copy, DEMAND) == ("demand v1", None)
     score_model(demo_copy, model_named(DEMAND))
     folder = demo_copy.scores / DEMAND
     assert read_scores(folder)["served_by"].unique().to_list() == ["demand v1"]
-    assert roll_back(demo_copy, DEMAND) == "seasonal_naive"
+    assert roll_back(demo_copy, DEMAND) == ("seasonal_naive", None)
     score_model(demo_copy, model_named(DEMAND))
     assert read_scores(folder)["served_by"].unique().to_list() == ["seasonal_naive"]
     promote_version(demo_copy, DEMAND, 2, force=False)
@@ -110,13 +112,41 @@ def test_nothing_is_trained_that_is_not_due(demo_copy: Home) -> None:
 def test_a_refused_version_serves_only_by_force(demo_copy: Home) -> None:
     registry = Registry(demo_copy.models)
     artefacts = demo_copy.models / "made_by_hand"
-    artefacts.mkdir()
+    shutil.copytree(registry.folder(DEMAND, 1), artefacts)
     tags = {**registry.versions(DEMAND)[0].tags, "gate": "refused"}
     registry.register(DEMAND, artefacts, {}, {}, tags)
     with pytest.raises(ModelError, match="The gate refused demand_forecast v2"):
         promote_version(demo_copy, DEMAND, 2, force=False)
     promote_version(demo_copy, DEMAND, 2, force=True)
     assert registry.champion(DEMAND) == 2
+
+
+def test_what_cannot_serve_is_neither_promoted_nor_told_to_serve(
+    demo_copy: Home, tmp_path: Path
+) -> None:
+    registry = Registry(demo_copy.models)
+    tags = registry.versions(DEMAND)[0].tags
+    artefacts = tmp_path / "made_by_hand"
+    shutil.copytree(registry.folder(DEMAND, 1), artefacts)
+    registry.register(DEMAND, artefacts, {}, {}, {**tags, "contract": "of older code"})
+    with pytest.raises(ModelError, match="v2 has other features, files or scores than the code"):
+        promote_version(demo_copy, DEMAND, 2, force=True)
+    artefacts.mkdir()  # a version without its files
+    registry.register(DEMAND, artefacts, {}, {}, tags)
+    with pytest.raises(ModelError, match="cannot be read"):
+        promote_version(demo_copy, DEMAND, 3, force=False)
+    assert registry.champion(DEMAND) == 1
+
+    # They served while the code was another.
+    registry.promote(DEMAND, 2)
+    registry.promote(DEMAND, 1)
+    served, warning = roll_back(demo_copy, DEMAND)
+    assert served == "seasonal_naive" and warning is not None and f"{DEMAND} v2" in warning
+    assert decisions(demo_copy)[-1] == (DEMAND, "rolled_back", 1, "seasonal_naive")
+    listed = run_storehouse(demo_copy, "models", "list").stdout.splitlines()
+    shown = [line.split()[1:] for line in listed if line.split()[:1] == [DEMAND]]
+    assert shown[0] == ["seasonal_naive", "yes"]
+    assert next(row for row in shown if row[0] == "2")[1:5] == ["not", "with", "this", "code"]
 
 
 def test_a_refused_candidate_ends_the_command_with_status_1(

@@ -117,6 +117,15 @@ def test_a_source_too_short_to_learn_from_says_that_the_baseline_serves_it(
     assert served.rows() == [("new", [BASELINE]), ("shop", [None])]
 
 
+def test_errors_that_cannot_be_computed_of_one_source_are_not_those_of_the_others() -> None:
+    nothing = pl.when(~pl.col("is_future")).then(pl.lit(0, pl.Int64)).alias("ordered_units")
+    both = data(rows(), rows("idle").with_columns(nothing))
+    judged = MODEL.slice(both)
+    metrics = MODEL.judge(MODEL.baseline(), both, judged).metrics
+    assert np.isfinite(metrics["shop_bias"]) and np.isnan(metrics["idle_bias"])
+    assert np.isnan(metrics["largest_bias"])
+
+
 def weekly() -> pl.DataFrame:
     """Every seventh day as a week."""
     frame = rows("olist", products=40, mean=0.2)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from matplotlib.figure import Figure
 from toy import Toy
 
-from ml.frame.card import CARD, significant
+from ml.frame.card import CARD, METRICS, significant
+from ml.frame.gate import Judgement
 from ml.frame.model import Data, Slice
 from ml.frame.registry import Registry
 from ml.frame.training import train
@@ -49,6 +52,17 @@ def test_a_model_without_pictures_has_a_page_without_them(
     folder = registry.folder("toy", 1)
     assert list(folder.glob("*.png")) == []
     assert "<img" not in (folder / CARD).read_text(encoding="utf-8")
+
+
+def test_what_could_not_be_computed_is_null_in_json(registry: Registry, warehouse: Path) -> None:
+    class Unsure(Toy):
+        def judge(self, fitted: dict[str, float], data: Data, judged: Slice) -> Judgement:
+            found = super().judge(fitted, data, judged)
+            return replace(found, metrics={**found.metrics, "unknown": float("nan")})
+
+    train(Unsure(), warehouse, registry, code_version="abc", leaks=(), trials=0)
+    text = (registry.folder("toy", 1) / METRICS).read_text(encoding="utf-8")
+    assert json.loads(text)["metrics"]["unknown"] is None and "NaN" not in text
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,22 @@ def test_rows_that_were_not_there_yet_are_a_leak_of_the_key(tmp_path: Path) -> N
     assert f"{TABLE}.day" in leaks(file, relations)
 
 
+def test_rows_that_were_there_and_are_gone_are_a_leak_of_the_key(tmp_path: Path) -> None:
+    survivors = f"{HONEST} where ended_available_at is null"
+    file, relations = warehouse(tmp_path, survivors)
+    assert f"{TABLE}.day" in leaks(file, relations)
+    by_row = f"""
+        select source_system, day, quantity, available_at
+        from "{CATALOG}"."core"."sales" where ended_available_at is null
+    """
+    with duckdb.connect(str(file)) as connection:
+        connection.execute(f"create or replace table {TABLE} as {by_row}")
+    relations[TABLE] = Relation(relations[TABLE].name, by_row, (SALES,))
+    assert leaks(file, relations) == [f"{TABLE}.day"]
+    snapshots = snapshots_of(file, TABLE)
+    assert not find_leaks(file, TABLE, relations, ("day",), (), snapshots, may_vanish=True)
+
+
 def test_what_lies_between_the_table_and_what_is_dated_is_built_again(tmp_path: Path) -> None:
     view = f'select sum(quantity) as total from "{CATALOG}"."core"."sales"'
     sql = HONEST.replace(

@@ -118,12 +118,22 @@ def test_a_candidate_whose_scores_break_the_contract_is_refused(
         assert record(registry, trained.version)["passed"] is False
 
 
-def test_a_champion_of_another_contract_does_not_serve(registry: Registry, warehouse: Path) -> None:
+class Refiled(Toy):
+    """The same columns in files that the code of before cannot have written."""
+
+    file_format = 2
+
+
+@pytest.mark.parametrize("changed", [Reshaped, Refiled])
+def test_a_champion_of_another_contract_does_not_serve(
+    registry: Registry, warehouse: Path, changed: type[Toy]
+) -> None:
     train_toy(registry, warehouse)
-    champion, warning = serving(Reshaped(), registry)
+    champion, warning = serving(changed(), registry)
     assert str(champion.served) == "zero"
-    assert warning is not None and "other features or scores" in warning
-    assert training_due(Reshaped(), registry.versions("toy"), FIRST, None) is not None
+    assert warning is not None and "other features, files or scores" in warning
+    assert training_due(changed(), registry.versions("toy"), FIRST, None) is not None
+    assert train_toy(registry, warehouse, changed()).is_promoted == (changed is Refiled)
 
 
 def test_a_champion_without_its_files_gives_way_to_the_baseline(

@@ -365,7 +365,11 @@ def test_nothing_judged_knows_rows_from_the_last_training_day_on(
     other = saved(refitted, tmp_path / "later")
     assert {name for name in one if other[name] != one[name]} == {"elasticities.json"}
     first, second = (MODEL.judge(version, shop, judged) for version in (fitted, refitted))
-    assert first.metrics == second.metrics and first.losses.equals(second.losses)
+    assert first.losses.equals(second.losses)
+    differing = {name for name in first.metrics if first.metrics[name] != second.metrics[name]}
+    assert differing == {"elasticity_shift"}
+    most = MODEL.rules.ceilings["elasticity_shift"]
+    assert first.metrics["elasticity_shift"] < 1 < most < second.metrics["elasticity_shift"]
     assert MODEL.tune(changed, judged, 2) == MODEL.tune(shop, judged, 2)
 
     # The same alterations of rows that may be known are seen: of each kind in a file of its own.
@@ -377,6 +381,55 @@ def test_nothing_judged_knows_rows_from_the_last_training_day_on(
     last_month = pl.col("month_start") == date(2025, 7, 1)
     other = saved(MODEL.fit(altered(none, last_month), judged, DEFAULTS), tmp_path / "responses")
     assert other["elasticities_before.json"] != one["elasticities_before.json"]
+
+
+def test_elasticities_of_all_months_propose_and_those_before_are_judged(
+    shop: Data, judged: Slice, fitted: Fitted
+) -> None:
+    assert fitted.elasticities != fitted.elasticities_before
+    other = Elasticities({("shop", name): (-1.1, 0.01) for name in ELASTICITIES}, {}, 0.0)
+    of_proposals = replace(fitted, elasticities=other)
+    of_judged = replace(fitted, elasticities_before=other)
+    scores = MODEL.score(fitted, shop)
+    assert MODEL.score(of_judged, shop).equals(scores)
+    assert not MODEL.score(of_proposals, shop).equals(scores)
+    losses = MODEL.judge(fitted, shop, judged).losses
+    assert MODEL.judge(of_proposals, shop, judged).losses.equals(losses)
+    assert not MODEL.judge(of_judged, shop, judged).losses.equals(losses)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "shift"),
+    [
+        ((-2.0, 0.1), -2.6, 3.0),  # tenths are more than deviations
+        ((-2.0, 0.5), -4.0, 4.0),  # deviations are more than tenths
+        ((-2.0, 0.1), -2.0, 0.0),
+    ],
+)
+def test_elasticities_that_turn_within_the_judged_months_are_refused(
+    shop: Data,
+    judged: Slice,
+    fitted: Fitted,
+    before: tuple[float, float],
+    now: float,
+    shift: float,
+) -> None:
+    def of(mean: float, deviation: float) -> Elasticities:
+        steady = {("shop", "loyal"): (-1.4, 0.1), ("shop", "fickle"): (mean, deviation)}
+        return Elasticities(steady, {}, 0.0)
+
+    version = replace(
+        fitted, elasticities=of(now, before[1]), elasticities_before=of(*before), threshold=0.5
+    )
+    found = MODEL.judge(version, shop, judged)
+    assert found.metrics["elasticity_shift"] == pytest.approx(shift)
+    baseline = MODEL.judge(MODEL.baseline(), shop, judged)
+    assert baseline.metrics["elasticity_shift"] == 0
+    turned = replace(found, metrics={**found.metrics, "elasticity_shift": 4.1})
+    offered = Candidate(turned, MODEL.contract, [], 1.0, 1)
+    refused = decide(offered, baseline, None, MODEL.contract, MODEL.rules, MODEL.seed)
+    assert "limit of elasticity_shift" in refused.reason
+    assert MODEL.judge(fitted, shop, judged).metrics["elasticity_shift"] < 4
 
 
 def test_two_trainings_are_the_same(shop: Data, judged: Slice, tmp_path: Path) -> None:
@@ -497,7 +550,8 @@ def test_the_report_of_all_three_predictors_is_complete(
     assert len(expected) == 3 * 15 + 6
     assert {name: judgement.metrics[name] for name in expected} == pytest.approx(expected)
     others = {"roc_auc", "calibration_error", "mean_lift", "mean_lift_kept", "policy_value"}
-    assert set(judgement.metrics) == set(expected) | others | {"new_product_roc_auc"}
+    others |= {"new_product_roc_auc", "elasticity_shift"}
+    assert set(judgement.metrics) == set(expected) | others
     assert set(judgement.losses["segment"]) == {"shop loyal", "shop fickle"}
 
 
