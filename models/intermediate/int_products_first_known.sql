@@ -54,16 +54,26 @@ products as (
         on products.category_in_portuguese = translations.category_in_portuguese
 ),
 
--- A product is known by its own row or by its first sale, whichever came first.
+-- What a product's own row says is known with that row: a sale before it tells of no category.
+-- A sale that became known after it moves the day of a launch no more.
 first_known_products as (
     select
         coalesce(products.source_system, sightings.source_system) as source_system,
         coalesce(products.product_id, sightings.product_id) as product_id,
         coalesce(products.category, 'Unknown') as category,
-        least(products.launch_date, sightings.first_sale_date) as offer_date,
-        coalesce(
-            least(products.available_at, sightings.available_at), sightings.available_at
-        ) as available_at
+        case
+            when products.launch_date is null then sightings.first_sale_date
+            when sightings.available_at <= products.available_at
+                then least(products.launch_date, sightings.first_sale_date)
+            else products.launch_date
+        end as offer_date,
+        case
+            when products.launch_date is null
+                then coalesce(
+                    greatest(products.available_at, sightings.available_at), sightings.available_at
+                )
+            else products.available_at
+        end as available_at
     from products
     full outer join line_sightings as sightings
         on products.source_system = sightings.source_system
