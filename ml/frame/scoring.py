@@ -80,13 +80,23 @@ def score(
 
 
 def forget_back_filled(model: Model[Any], folder: Path) -> list[date]:
-    """Takes away what only stays because it was back-filled; returns those business dates."""
+    """Takes away the business dates that were back-filled and returns them.
+
+    The latest date of each source stays, which every scoring gives. Raises ModelError for a model
+    whose every scoring gives all dates.
+    """
+    if not model.kept_dates:
+        raise ModelError(
+            f"{model.name} keeps no back-filled days: every scoring gives all its days anew.",
+            "`storehouse run` does.",
+        )
     schema = pl.Schema({**model.scores, SERVED_BY: pl.String})
     scores, back_filled = _earlier(folder, schema)
     read_at, _ = score_times(folder)
     if not back_filled:
         return []
-    kept = _with_earlier(model, scores.clear(), scores, ())
+    latest = pl.col(model.dated_by) == pl.col(model.dated_by).max().over("source_system")
+    kept = scores.filter(~pl.col(model.dated_by).is_in(list(back_filled)) | latest)
     write_scores(folder, kept, model.scores, model.key, read_at)
     return sorted(set(scores[model.dated_by]) - set(kept[model.dated_by]))
 

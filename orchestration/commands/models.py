@@ -18,6 +18,13 @@ from orchestration.lib.lock import warehouse_lock
 Name = Annotated[str, typer.Argument(metavar="MODEL", help="Such as payment_anomaly.")]
 
 
+def _number(text: str) -> int:
+    """The number of a version, which is shown as v2."""
+    if not text.removeprefix("v").isdecimal():
+        raise typer.BadParameter(f"{text!r} is no version: `storehouse models list` has them.")
+    return int(text.removeprefix("v"))
+
+
 @contextmanager
 def _reading(home: Home, verb: str) -> Iterator[None]:
     """Under the lock of the warehouse, with what DuckDB says of the working file in plain words."""
@@ -58,10 +65,12 @@ def list_models() -> None:
 def compare(
     model: Name,
     first: Annotated[
-        int | None, typer.Argument(help="Version number; default: the champion.")
+        int | None,
+        typer.Argument(parser=_number, metavar="[VERSION]", help="Default: the champion."),
     ] = None,
     second: Annotated[
-        int | None, typer.Argument(help="Version number; default: the latest other one.")
+        int | None,
+        typer.Argument(parser=_number, metavar="[VERSION]", help="Default: the latest other one."),
     ] = None,
 ) -> None:
     """Compare two versions of a model by their metrics, each on the slice it was judged on."""
@@ -82,7 +91,7 @@ def compare(
 
 def promote(
     model: Name,
-    version: Annotated[int, typer.Argument(help="Version number.")],
+    version: Annotated[int, typer.Argument(parser=_number, help="Such as v2.")],
     force: Annotated[bool, typer.Option(help="Promote even if the gate refused it.")] = False,
 ) -> None:
     """Let a version serve from the next scoring on."""
@@ -109,7 +118,7 @@ def rollback(model: Name) -> None:
 
 
 def forget_days(model: Name) -> None:
-    """Take back-filled days out of the scores of a model, but for the latest, which it keeps."""
+    """Take back-filled days out of the scores of a model; its latest day stays."""
     from orchestration.lib.model_runs import forget_days as forget
 
     with friendly_errors():
@@ -117,7 +126,7 @@ def forget_days(model: Name) -> None:
         with warehouse_lock(home, "storehouse models forget-days", on_wait=print_wait):
             days = forget(home, model)
     if not days:
-        console.print(f"{model}: no day is there for being back-filled alone.", markup=False)
+        console.print(f"{model}: no day but the latest was back-filled.", markup=False)
         return
     console.print(
         f"{model}: {len(days):,} days taken out, from {days[0]} to {days[-1]}. "
@@ -166,6 +175,7 @@ def train(
                 )
                 for metric, value in trained.metrics.items():
                     console.print(f"  {metric:<24} {significant(value)}", markup=False)
+                console.print(f"  card: {trained.card}", markup=False)
     if refused:
         raise typer.Exit(1)
 
@@ -195,6 +205,9 @@ def drift(
             for name in models or [model.name for model in MODELS]:
                 found = watch_model(home, model_named(name))
                 reasons[name] = found.reason_to_retrain
+                if found.drift.is_empty():
+                    console.print(f"{name}: no version to measure against.", markup=False)
+                    continue
                 console.print(
                     f"{name}: {found.drift.height:,} columns and windows measured: "
                     f"{reasons[name] or 'no reason to train'}",
@@ -208,7 +221,7 @@ def drift(
                         f"{row['window_start_date']}",
                         f"{row['psi']:.3f}",
                         f"{row['alarm_at']:.3f}",
-                        row["state"],
+                        row["state"] if row["is_important"] else f"{row['state']}, not important",
                     )
     if table.row_count:
         console.print(table)

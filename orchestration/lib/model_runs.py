@@ -68,9 +68,10 @@ def score_model(home: Home, model: Model[Any], days: Days | None = None) -> Scor
 
 
 def forget_days(home: Home, name: str) -> list[date]:
-    """Takes back-filled days out of the scores of a model, but for the latest, which stay anyway.
+    """Takes back-filled days out of the scores of a model, but for the latest day.
 
-    Returns the days; insights show them until the next run.
+    Returns the days; insights show them until the next run. Raises ModelError for a model that
+    keeps none.
     """
     model = model_named(name)
     return forget_back_filled(model, home.scores / model.name)

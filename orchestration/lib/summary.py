@@ -197,7 +197,10 @@ def _print_contents(
         _print_table(console, "Outside the totals", heads, found)
     if "ops.model_decisions" in present and (said := connection.execute(_MODELS).fetchall()):
         _print_table(
-            console, "Models", ("model", "served by", "latest", "what the gate said"), said
+            console,
+            "Models of the last run",
+            ("model", "served by", "latest", "what the gate said"),
+            said,
         )
     console.print()
     if "ops.conservation" in present:

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from ingest.home import HOME_VARIABLE, Home
 from ml.errors import ModelError
+from ml.frame.card import CARD
 from ml.frame.registry import Registry
 from ml.frame.scores import read_scores
 from ml.models import MODELS, model_named
@@ -76,7 +77,9 @@ def test_a_version_is_trained_compared_and_taken_back(demo_copy: Home) -> None:
     trained = run_storehouse(demo_copy, "models", "train", DEMAND)
     assert trained.returncode == 0, trained.stdout + trained.stderr
     assert f"{DEMAND} v2: serves: all checks passed" in trained.stdout
-    compared = run_storehouse(demo_copy, "models", "compare", DEMAND)
+    card = Registry(demo_copy.models).folder(DEMAND, 2) / CARD
+    assert card.exists() and f"card: {card}" in trained.stdout
+    compared = run_storehouse(demo_copy, "models", "compare", DEMAND, "v2")
     assert "shop_wape" in compared.stdout and compared.stdout.split()[:2] == ["v2", "v1"]
     one, two = Registry(demo_copy.models).versions(DEMAND)
     assert one.tags["data_hash"] == two.tags["data_hash"]
@@ -94,7 +97,8 @@ def test_a_version_is_trained_compared_and_taken_back(demo_copy: Home) -> None:
     assert roll_back(demo_copy, DEMAND) == ("seasonal_naive", None)
     score_model(demo_copy, model_named(DEMAND))
     assert read_scores(folder)["served_by"].unique().to_list() == ["seasonal_naive"]
-    promote_version(demo_copy, DEMAND, 2, force=False)
+    promoted = run_storehouse(demo_copy, "models", "promote", DEMAND, "v2")
+    assert promoted.returncode == 0, promoted.stderr
     assert [line[1:] for line in decisions(demo_copy) if line[0] == DEMAND] == [
         ("trained", 1, "demand v1"),
         ("trained", 2, "demand v2"),
@@ -102,6 +106,11 @@ def test_a_version_is_trained_compared_and_taken_back(demo_copy: Home) -> None:
         ("rolled_back", 1, "seasonal_naive"),
         ("promoted", 2, "demand v2"),
     ]
+
+
+def test_a_version_that_is_none_is_said(demo_home: Home) -> None:
+    said = run_storehouse(demo_home, "models", "promote", DEMAND, "second")
+    assert said.returncode == 2 and "models list" in said.stderr
 
 
 def test_nothing_is_trained_that_is_not_due(demo_copy: Home) -> None:
@@ -225,7 +234,7 @@ def test_a_drifted_model_is_said_and_trained_again(
     assert drifted.returncode == 1, drifted.stdout + drifted.stderr
     assert f"{DEMAND}: " in drifted.stdout
     assert "features of shop drifted: planned_discount_share" in " ".join(drifted.stdout.split())
-    assert "payment_anomaly: 0 columns and windows measured" in drifted.stdout
+    assert "payment_anomaly: no version to measure against." in drifted.stdout
 
     def due() -> dict[str, str]:
         found = retrain(build_sensor_context())

@@ -35,7 +35,7 @@ def printed(home: Home, what: RunOutcome, width: int = 100) -> list[str]:
 @pytest.mark.parametrize("width", [80, 120])
 def test_tables_fit_the_terminal_and_lose_nothing(demo_home: Home, width: int) -> None:
     lines = printed(demo_home, outcome(), width)
-    titles = ["Loads", "Tables and their rows", "Quarantine", "Models"]
+    titles = ["Loads", "Tables and their rows", "Quarantine", "Models of the last run"]
     assert [line for line in lines if line in titles] == titles
     blocks = lines[: lines.index(next(line for line in lines if " rows landed = " in line))]
     assert max(map(len, blocks)) <= width

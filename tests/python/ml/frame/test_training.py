@@ -242,6 +242,10 @@ def test_back_filled_days_stay_beside_the_latest_until_they_are_let_go(
     assert forget_back_filled(model, folder) == list(old)
     assert forget_back_filled(model, folder) == []
     assert found(days=DAYS + 4) == [62, 63, 64]
+    recent = Days(FIRST + timedelta(days=62), FIRST + timedelta(days=64))
+    score(model, write_warehouse(warehouse, DAYS + 4), registry, folder, recent)
+    assert forget_back_filled(model, folder) == [recent.first]  # not what the last scoring gave
+    assert found(days=DAYS + 5) == [62, 64, 65]
 
 
 def test_back_filled_days_end_with_their_contract_and_a_file_may_tell_of_none(
@@ -264,7 +268,9 @@ def test_a_model_that_scores_all_days_notes_none(
 ) -> None:
     folder = tmp_path / "scores"
     score(Toy(), warehouse, registry, folder, Days(FIRST, FIRST + timedelta(days=1)))
-    assert forget_back_filled(Toy(), folder) == []
+    assert back_filled_dates(folder) == set()
+    with pytest.raises(ModelError, match="toy keeps no back-filled days"):
+        forget_back_filled(Toy(), folder)
     assert read_scores(folder).height == 2
 
 
