@@ -49,7 +49,7 @@ def list_models() -> None:
             if not usable:
                 table.add_row(model.name, model.baseline_name, "yes", "", "", "", "")
             for version in reversed(versions):
-                serves = "yes" if version.number in usable else "not with this code"
+                serves = "yes" if version.number in usable else "other code"
                 table.add_row(
                     model.name,
                     str(version.number),
