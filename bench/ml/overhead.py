@@ -23,6 +23,8 @@ from bench.ml.report import Cell, Goal, Part, Table
 from ingest.home import Home
 from ml.frame.model import Data, Model
 from ml.frame.reading import read_data
+from ml.frame.registry import Registry
+from ml.frame.scoring import serving
 from ml.models import MODELS
 
 MOST_RATIO = 1.3
@@ -52,7 +54,7 @@ class Pair:
 
 
 def run(home: Home, homes: Sequence[Home], repeats: int) -> Part:
-    """Pairs by model on `home`, and what part of the runs of `homes` the steps of models take."""
+    """Pairs by model on `home`; what part of the runs of `homes` models take, and who serves."""
     pairs: dict[str, list[Pair]] = {}
     rows: list[Mapping[str, Cell]] = []
     for model in MODELS:
@@ -70,12 +72,13 @@ def run(home: Home, homes: Sequence[Home], repeats: int) -> Part:
     ratio = statistics.median(pair.ratio for pair in totals)
     runs: list[Mapping[str, Cell]] = [
         {"home": own.root.name, **shares(pl.read_parquet(own.runs / "steps" / "*.parquet"))}
+        | {model.name: str(serving(model, Registry(own.models))[0].served) for model in MODELS}
         for own in homes
     ]
     return Part(
         [
             Table("Overhead: tune, fit and score, by the same calls of LightGBM alone", rows),
-            Table("Models in the latest storehouse run", runs),
+            Table("Models in the latest storehouse run, and who serves", runs),
         ],
         [Goal("ml_overhead", ratio, MOST_RATIO)],
     )
