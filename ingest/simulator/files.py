@@ -57,7 +57,7 @@ class Files:
         if known is not None and known != self._arguments:
             raise ConfigError(
                 f"{self._truth} holds the truth of another simulation ({_spell(known)}).",
-                "Simulate in another home (STOREHOUSE_HOME), or delete that truth and its extracts.",
+                "Take another home (STOREHOUSE_HOME), or delete that truth and its extracts.",
             )
         if known is None and self._out.is_dir() and any(self._out.iterdir()):
             raise ConfigError(
