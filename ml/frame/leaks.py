@@ -3,8 +3,8 @@
 Of what was delivered, the rows that became known after the snapshot are taken away; intermediate
 relations and the feature table are built of what is left. Of an intermediate row, what it says
 became known later is forgotten too. Every row that the feature table says was known by then must
-come out the same, byte for byte, and
-no row may be missing that was there: a table of what survived knows what did not.
+come out the same, byte for byte, and it must have every row that was there: a table of what
+survived knows what did not.
 """
 
 from __future__ import annotations
@@ -53,14 +53,14 @@ def find_leaks(
     labels: Sequence[str],
     snapshots: Sequence[datetime],
     *,
-    may_vanish: bool = False,
+    may_vanish: str = "false",
 ) -> list[Leak]:
     """The columns of a feature table (`schema.name`) that know more than they could have known.
 
     `relations` holds the table and its ancestors by `schema.name`; `labels` are columns that may
     know the future; a snapshot is UTC. A row that only the table or only the rebuild has is a leak
-    of every column of the key, unless rows of the table `may_vanish`. Raises duckdb.Error when the
-    file cannot be read.
+    of every column of the key; `may_vanish` is SQL that is true of rows which the table need not
+    have any more. Raises duckdb.Error when the file cannot be read.
     """
     found: dict[str, int] = {}
     for snapshot in snapshots:
@@ -75,7 +75,7 @@ def find_leaks(
             kept = [name for name in columns if name not in labels]
             actual = relations[table].name
             counts = _differences(connection, actual, rebuilt, kept, key, snapshot)
-            vanished = 0 if may_vanish else _vanished(connection, actual, rebuilt, key, snapshot)
+            vanished = _vanished(connection, actual, rebuilt, key, snapshot, may_vanish)
             if vanished:
                 counts |= {name: max(vanished, counts.get(name, 0)) for name in key}
         for name, rows in counts.items():
@@ -182,11 +182,12 @@ def _vanished(
     rebuilt: str,
     key: Sequence[str],
     snapshot: datetime,
+    may_vanish: str,
 ) -> int:
-    """Rows that were there at the snapshot and are not in the table."""
+    """Rows that were there at the snapshot and are not in the table, but should be."""
     rows = connection.execute(
         f"select count(*) from {rebuilt} as rebuilt anti join {actual} as actual on {_same(key)} "
-        "where rebuilt.available_at <= ?",
+        f"where rebuilt.available_at <= ? and ({may_vanish}) is not true",
         [snapshot],
     ).fetchall()
     return int(rows[0][0])

@@ -88,7 +88,7 @@ def forget_back_filled(model: Model[Any], folder: Path) -> list[date]:
     if not model.kept_dates:
         raise ModelError(
             f"{model.name} keeps no back-filled days: every scoring gives all its days anew.",
-            "`storehouse run` does.",
+            "There is nothing to forget.",
         )
     schema = pl.Schema({**model.scores, SERVED_BY: pl.String})
     scores, back_filled = _earlier(folder, schema)

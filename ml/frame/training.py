@@ -24,7 +24,7 @@ from ml.frame.monitoring import (
 )
 from ml.frame.reading import read_data
 from ml.frame.registry import Registry, Version
-from ml.frame.scoring import serving
+from ml.frame.scoring import has_contract_of_code, serving
 
 
 @dataclass(frozen=True)
@@ -212,7 +212,7 @@ def training_due(
     if not versions:
         return "there is no version yet"
     latest = versions[-1]
-    if latest.tags.get("contract") != model.contract_hash:
+    if not has_contract_of_code(model, latest):
         return "its features, files or scores are others than those of the latest version"
     age = (as_of - date.fromisoformat(latest.tags["as_of"])).days
     if age >= model.retrain_days:

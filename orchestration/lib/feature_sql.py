@@ -36,7 +36,7 @@ def leaking_features(home: Home, manifest: Mapping[str, Any], model: Model[Any])
             table.key,
             meta.get("labels", []),
             snapshots_of(home.warehouse_file, table.name),
-            may_vanish=meta.get("may_vanish", False),
+            may_vanish=meta.get("may_vanish", "false"),
         )
         found += [str(leak) for leak in leaks]
     return found
