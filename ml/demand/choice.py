@@ -104,7 +104,7 @@ def methods_forecast(
 
 
 def combine(forecasts: Mapping[str, Floats], candidate: str) -> Floats:
-    """The mean of the methods of a candidate."""
+    """The mean of the methods of a candidate, of the shape of their forecasts."""
     members = [forecasts[name] for name in members_of(candidate)]
     found: Floats = np.mean(members, axis=0) if len(members) > 1 else members[0]
     return found
@@ -113,7 +113,10 @@ def combine(forecasts: Mapping[str, Floats], candidate: str) -> Floats:
 def served(
     forecasts: Mapping[str, Floats], choice: Choice, classes: Ints, is_cold: Bools
 ) -> Floats:
-    """The forecast that each series is served: of its class, or the pooled mean while cold."""
+    """The forecast (series x horizon) that is served: of each class, or the pooled mean while cold.
+
+    `classes` and `is_cold` are by series.
+    """
     found = np.array(forecasts[COLD])
     for position, name in enumerate(CLASSES):
         rows = (classes == position) & ~is_cold

@@ -95,7 +95,7 @@ class FeatureMaker:
         self._category_known = running(by_category(grid, np.isfinite(past).astype(np.float64)))
 
     def base(self, column: int) -> Floats:
-        """The pooled mean of each series before an origin, above 0."""
+        """The pooled mean before an origin, above 0, of shape (series,)."""
         plan = self._plan
         mean = pooled_mean(self.grid, self._smoothed, plan.half_life, plan.prior, column)
         return np.maximum(mean, _LEAST_BASE * max(float(mean.mean()), _LEAST_BASE))

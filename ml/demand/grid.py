@@ -156,7 +156,10 @@ class Sums:
 
 
 def by_category(grid: Grid, values: Floats) -> Floats:
-    """Sums of the rows of a matrix by category, NaN as 0; the last row holds the total."""
+    """Sums of the rows of a matrix by category (categories + 1 x columns), NaN as 0.
+
+    The last row holds the total.
+    """
     filled = np.nan_to_num(values, nan=0.0)
     sums = np.zeros((len(grid.categories) + 1, values.shape[1]))
     np.add.at(sums, grid.category, filled)

@@ -122,7 +122,10 @@ class DemandForecast(Model[Forecasters]):
         return Forecasters()
 
     def slice(self, data: Data) -> Slice:
-        """The last horizons of each source whose cancellations are settled, from three origins."""
+        """The last horizons of each source whose cancellations are settled, from three origins.
+
+        Raises TooLittleDataError where no source has a history before them.
+        """
         train, judged, before = {}, {}, {}
         for source, rows in _sources(data):
             frequency, first, as_of = _shape(rows)

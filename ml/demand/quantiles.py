@@ -70,7 +70,7 @@ class Calibration:
 
 
 def calibrate(mean: Floats, units: Floats, classes: Ints) -> Calibration:
-    """Learns the groups from forecast means and the units then seen, with the class of each row.
+    """Learns the groups from forecast means, the units then seen and classes, all (rows,).
 
     A class with fewer than _LEAST_ROWS rows takes the groups of all.
     """

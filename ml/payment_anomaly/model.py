@@ -142,7 +142,10 @@ class PaymentAnomaly(Model[Fitted]):
         return Fitted()
 
     def slice(self, data: Data) -> Slice:
-        """The latest 56 days whose chargebacks have had 45 days to come in, by source."""
+        """The latest 56 days whose chargebacks have had 45 days to come in, by source.
+
+        Raises TooLittleDataError for too few chargebacks to learn from, calibrate or judge by.
+        """
         payments = _telling(data[PAYMENTS]).filter(pl.col("payment_date").is_not_null())
         judged: dict[str, tuple[date, date, date]] = {}
         for source, last in (

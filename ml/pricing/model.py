@@ -175,7 +175,10 @@ class PriceRecommendation(Model[Fitted]):
         return Fitted()
 
     def slice(self, data: Data) -> Slice:
-        """Changes of the latest 13 weeks of each source whose two weeks after are settled."""
+        """Changes of the latest 13 weeks of each source whose two weeks after are settled.
+
+        Raises TooLittleDataError for no price, or too few changes.
+        """
         last = dict(
             data[CANDIDATES]
             .group_by("source_system")

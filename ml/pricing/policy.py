@@ -208,7 +208,7 @@ def best_change(
 def lower_gain_per_unit(
     price: Floats, cost: Floats, elasticity: Floats, deviation: Floats, change: Floats
 ) -> Floats:
-    """The gain per unit sold today at the worse end of elasticity +- deviation."""
+    """The gain per unit sold today at the worse end of elasticity +- deviation, all (products,)."""
     return np.minimum(
         gain_per_unit(price, cost, elasticity - deviation, change),
         gain_per_unit(price, cost, elasticity + deviation, change),
