@@ -370,6 +370,13 @@ def _shift(fitted: Fitted) -> float:
 
 
 def _training_rows(data: Data, judged: Slice) -> tuple[Rows, Rows, Floats]:
+    """What `_make_training_rows` gives, made once for tuning and fitting."""
+    return data.once(
+        f"training rows before {judged.train_before}", lambda: _make_training_rows(data, judged)
+    )
+
+
+def _make_training_rows(data: Data, judged: Slice) -> tuple[Rows, Rows, Floats]:
     """Changes to learn from, those to calibrate by as they are scored, and the lift of the latter.
 
     Their elasticities are of months before the changes to calibrate by: with their own sales in

@@ -43,17 +43,15 @@ def list_models() -> None:
         registry = Registry(Home.from_env().models)
         for model in MODELS:
             versions = registry.versions(model.name)
-            usable = [
-                v.number for v in versions if v.is_champion and has_contract_of_code(model, v)
-            ]
-            if not usable:
+            champion = next((version for version in versions if version.is_champion), None)
+            serves = champion is not None and has_contract_of_code(model, champion)
+            if not serves:
                 table.add_row(model.name, model.baseline_name, "yes", "", "", "", "")
             for version in reversed(versions):
-                serves = "yes" if version.number in usable else "other code"
                 table.add_row(
                     model.name,
                     str(version.number),
-                    serves if version.is_champion else "",
+                    ("yes" if serves else "other code") if version.is_champion else "",
                     version.tags["gate"],
                     version.tags["as_of"],
                     f"{version.created_at:%Y-%m-%d %H:%M}",
