@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ingest.home import Home
-from ml.frame.leaks import Relation, find_leaks, snapshots_of
+from ml.frame.leaks import Leak, Relation, find_leaks, snapshots_of
 from ml.frame.model import Model
 from orchestration.lib.grain import relation
 from orchestration.lib.project import MANIFEST
@@ -19,26 +19,43 @@ def leaking_features(home: Home, manifest: Mapping[str, Any], model: Model[Any])
     A table is looked at by the SQL of its last build; where that was other code than the project
     has now, or cannot be found, nobody knows, and all features of it count as leaking.
     """
-    compiled = _compiled(home, manifest)
+    learned = [table for table in model.reads if table.features]
+    leaks = find_table_leaks(home, manifest, {table.name: table.key for table in learned})
     found = []
-    for table in model.reads:
-        if not table.features:
-            continue
-        relations = _relations(table.name, manifest, compiled)
-        if relations is None:
+    for table in learned:
+        of_table = leaks[table.name]
+        if of_table is None:
             found += [f"{table.name}.{name} (not looked at)" for name in table.features]
+        else:
+            found += [str(leak) for leak in of_table]
+    return found
+
+
+def find_table_leaks(
+    home: Home, manifest: Mapping[str, Any], keys: Mapping[str, Sequence[str]]
+) -> dict[str, list[Leak] | None]:
+    """The columns that know the future, labels left aside, of feature tables (`schema.name`).
+
+    `keys` holds their keys. None where the SQL of the last build is other code than that of the
+    manifest, or is not there.
+    """
+    compiled, by_table = _compiled(home, manifest), _by_table(manifest)
+    found: dict[str, list[Leak] | None] = {}
+    for table, key in keys.items():
+        relations = _relations(table, manifest, compiled)
+        if relations is None:
+            found[table] = None
             continue
-        meta = _by_table(manifest)[table.name]["config"]["meta"]
-        leaks = find_leaks(
+        meta = by_table[table]["config"]["meta"]
+        found[table] = find_leaks(
             home.warehouse_file,
-            table.name,
+            table,
             relations,
-            table.key,
+            key,
             meta.get("labels", []),
-            snapshots_of(home.warehouse_file, table.name),
+            snapshots_of(home.warehouse_file, table),
             may_vanish=meta.get("may_vanish", "false"),
         )
-        found += [str(leak) for leak in leaks]
     return found
 
 
