@@ -18,7 +18,7 @@ from orchestration.lib.dbt_failure import describe_failure, error_output, run_re
 from orchestration.lib.empty_inputs import write_empty_inputs
 from orchestration.lib.lock import warehouse_lock
 from orchestration.lib.progress import reporter
-from orchestration.lib.project import dbt_project, use_home
+from orchestration.lib.project import dbt_project, share_parse, use_home
 from orchestration.lib.run_history import record_run
 from orchestration.lib.translator import StorehouseTranslator
 
@@ -85,6 +85,7 @@ def run_dbt(
     with as_failures(), warehouse_lock(home, f"dbt {stage}", on_wait=context.log.info):
         write_empty_inputs(home)
         record_run(home, context.instance, context.run.run_id)
+        share_parse(target)
         results = target / "run_results.json"
         results.unlink(missing_ok=True)
         invocation = dbt.cli(

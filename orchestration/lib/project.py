@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from dagster_dbt import DbtProject
 
 MANIFEST = PROJECT_DIR / "target" / "manifest.json"
+_PARSED = "partial_parse.msgpack"  # what dbt keeps to parse only what changed
 # Python writes into these folders of tests/ when tests run, and dbt reads nothing there.
 _NOT_PARSED = {"__pycache__", "python", "mutations"}
 DBT = Path(sys.executable).with_name("dbt")
@@ -111,6 +112,19 @@ def prepare_dbt() -> None:
             _parse()
 
 
+def share_parse(target: Path) -> None:
+    """Gives a target folder that was never parsed into what dbt kept in one beside it.
+
+    Both are of the same home, which dbt asks for: what it kept of another it parses anew.
+    """
+    if (target / _PARSED).exists():
+        return
+    kept = sorted(target.parent.glob(f"*/{_PARSED}"), key=lambda file: file.stat().st_mtime_ns)
+    if kept:
+        target.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(kept[-1], target / _PARSED)
+
+
 def _has_packages() -> bool:
     return (PROJECT_DIR / "dbt_packages" / "dbt_expectations").exists()
 
@@ -118,7 +132,7 @@ def _has_packages() -> bool:
 def _parse() -> None:
     """Writes the manifest by rename: who reads it meanwhile, as runs of other homes do, reads a
     whole one. What dbt keeps to parse less the next time goes the same way."""
-    memory = MANIFEST.with_name("partial_parse.msgpack")
+    memory = MANIFEST.with_name(_PARSED)
     with TemporaryDirectory(prefix=".parse-", dir=MANIFEST.parent) as name:
         folder = Path(name)
         if memory.exists():

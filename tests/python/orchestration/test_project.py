@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -56,3 +57,17 @@ def test_what_dbt_ignores_makes_no_manifest_out_of_date() -> None:
     lines = (PROJECT_DIR / ".dbtignore").read_text(encoding="utf-8").splitlines()
     ignored = {Path(line).name for line in lines if not line.startswith("#")}
     assert ignored | {"__pycache__"} == project._NOT_PARSED
+
+
+def test_a_stage_starts_with_what_another_parsed_last_and_keeps_its_own(tmp_path: Path) -> None:
+    for name, modified in (("insights", 1), ("build", 2)):
+        kept = tmp_path / name / "partial_parse.msgpack"
+        kept.parent.mkdir()
+        kept.write_bytes(name.encode())
+        os.utime(kept, (modified, modified))
+    project.share_parse(tmp_path / "backfill")
+    project.share_parse(tmp_path / "insights")
+    found = [(tmp_path / name / "partial_parse.msgpack") for name in ("backfill", "insights")]
+    assert [file.read_bytes() for file in found] == [b"build", b"insights"]
+    project.share_parse(tmp_path / "new" / "build")  # nothing was parsed beside it
+    assert not (tmp_path / "new").exists()
