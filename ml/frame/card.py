@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +66,14 @@ def write_card(folder: Path, card: Card, decision: Decision, plots: Mapping[str,
     )
     record = {**asdict(decision), "reason": decision.reason, "card": asdict(card)}
     _write_json(folder / RECORD, record)
+
+
+def read_trained_before(folder: Path) -> dict[str, date]:
+    """By source the business date that all rows lie before which a version learned from."""
+    record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    return {
+        source: date.fromisoformat(day) for source, day in record["card"]["trained_before"].items()
+    }
 
 
 def significant(value: float, digits: int = 4) -> str:

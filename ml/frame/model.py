@@ -29,6 +29,8 @@ Params = Mapping[str, float | int | str]
 DAY = "day"
 """The business date of a row in `Model.watched`."""
 SEED = 20_251_231
+IN_SAMPLE = "is_in_sample"
+"""The column that the frame adds to scores: whether the version had learned from that day."""
 ORIGINS = 3
 """How many times in a row a version is judged, to tell how much its metrics vary."""
 
@@ -86,7 +88,7 @@ class Slice:
 
     def training(self, rows: pl.DataFrame, dated_by: str) -> pl.DataFrame:
         """The rows, with source_system and a date, that may be learned from."""
-        return rows.filter(pl.col(dated_by) < _day(self.train_before))
+        return rows.filter(is_before(dated_by, self.train_before))
 
     def learned(
         self, rows: pl.DataFrame, dated_by: str, gap_days: int
@@ -102,8 +104,8 @@ class Slice:
 
     def judged(self, rows: pl.DataFrame, dated_by: str) -> pl.DataFrame:
         """The rows that decide."""
-        after = pl.col(dated_by) >= _day(self.judged_from)
-        return rows.filter(after & (pl.col(dated_by) < _day(self.judged_before)))
+        is_early = is_before(dated_by, self.judged_from)
+        return rows.filter(~is_early & is_before(dated_by, self.judged_before))
 
     def parts(self, count: int) -> list[Slice]:
         """The judged days of each source in `count` parts that follow each other."""
@@ -138,15 +140,15 @@ class Served:
 class Model(ABC, Generic[F]):
     """One model; `F` is what training makes of it and what scoring takes.
 
-    `scores` is the contract of the Parquet it writes (one row per `key`), without `served_by`,
-    which the frame adds; `dated_by` names its business date, by which scores can be computed again
-    for a range of days, unless only the last day is known (`is_dated` is False). Where `kept_dates`
-    is not 0, so many dates of each source are kept as they were predicted then, and those that were
-    back-filled. `file_format` is raised when `load` cannot read what older code saved. `as_of_sql`
-    gives the latest business date there is, which tells how old a version is. A training tries
-    `trials` sets of hyper-parameters unless it is told a number. A version is trained anew after
-    `retrain_days`, or when it drifted, but not within `cool_down_days`; drift is looked for in
-    windows of `watch_days`, in features, in `label` and in `watched_scores`.
+    `scores` is the contract of the Parquet it writes (one row per `key`), without `served_by` and
+    `is_in_sample`, which the frame adds; `dated_by` names its business date, by which scores can be
+    computed again for a range of days, unless only the last day is known (`is_dated` is False).
+    Where `kept_dates` is not 0, so many dates of each source are kept as they were predicted then,
+    and those that were back-filled. `file_format` is raised when `load` cannot read what older code
+    saved. `as_of_sql` gives the latest business date there is, which tells how old a version is. A
+    training tries `trials` sets of hyper-parameters unless it is told a number. A version is
+    trained anew after `retrain_days`, or when it drifted, but not within `cool_down_days`; drift is
+    looked for in windows of `watch_days`, in features, in `label` and in `watched_scores`.
     """
 
     name: ClassVar[str]
@@ -228,6 +230,11 @@ class Model(ABC, Generic[F]):
         return {}
 
     @property
+    def written(self) -> dict[str, Any]:
+        """The columns of the Parquet it writes, without `served_by`."""
+        return {**self.scores, IN_SAMPLE: pl.Boolean}
+
+    @property
     def features(self) -> tuple[str, ...]:
         """`table.column` of everything a trained model learns from as it is."""
         return tuple(f"{table.name}.{name}" for table in self.reads for name in table.features)
@@ -263,5 +270,7 @@ def require_rows(counts: Mapping[str, int], least: int, what: str, remedy: str) 
             )
 
 
-def _day(by_source: Mapping[str, date]) -> pl.Expr:
-    return pl.col("source_system").replace_strict(by_source, default=None, return_dtype=pl.Date)
+def is_before(dated_by: str, by_source: Mapping[str, date]) -> pl.Expr:
+    """Whether the date of a row is before that of its source; null for a source without one."""
+    day = pl.col("source_system").replace_strict(by_source, default=None, return_dtype=pl.Date)
+    return pl.col(dated_by) < day

@@ -289,7 +289,7 @@ def _performance(
         judged = model.slice(data)
     except TooLittleDataError:
         return
-    champion = model.judge(load_version(model, registry, version.number), data, judged)
+    champion = model.judge(load_version(model, registry, version.number).fitted, data, judged)
     baseline = model.judge(model.baseline(), data, judged)
     check = against_baseline(champion, baseline, model.rules, model.seed)
     ratio, at_training = check.ratio, version.metrics.get(LOSS_BOUND, float("inf"))

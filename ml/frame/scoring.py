@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -11,8 +11,9 @@ from typing import Any, Generic, TypeVar
 import polars as pl
 
 from ml.errors import ModelError
+from ml.frame.card import read_trained_before
 from ml.frame.days import Days
-from ml.frame.model import Model, Served
+from ml.frame.model import IN_SAMPLE, Model, Served, is_before
 from ml.frame.reading import read_data
 from ml.frame.registry import Registry, Version
 from ml.frame.scores import (
@@ -29,11 +30,15 @@ F = TypeVar("F")
 
 
 @dataclass(frozen=True)
-class Champion(Generic[F]):
-    """What a model's version is made of, and its name in `served_by`."""
+class Predictor(Generic[F]):
+    """What training made of a version, or the baseline, and its name in `served_by`.
+
+    A version learned from rows of business dates before `trained_before`, by source.
+    """
 
     fitted: F
     served: Served
+    trained_before: Mapping[str, date] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -64,8 +69,12 @@ def score(
     served = pl.lit(str(champion.served))
     if SERVED_BY in scores.columns:  # the rows that a version leaves to the baseline
         served = pl.coalesce(SERVED_BY, served)
-    scores = scores.with_columns(served.alias(SERVED_BY))
-    scores = conforming(scores, model.scores, model.name)
+    is_by_version = served == str(champion.served)
+    is_learned = is_before(model.dated_by, champion.trained_before).fill_null(value=False)
+    scores = scores.with_columns(
+        served.alias(SERVED_BY), (is_by_version & is_learned).alias(IN_SAMPLE)
+    )
+    scores = conforming(scores, model.written, model.name)
     earlier, back_filled = _earlier(folder, scores.schema)
     if days is not None:
         new = scores.filter(days.holds(model.dated_by))
@@ -75,7 +84,7 @@ def score(
     elif model.kept_dates:
         scores = _with_earlier(model, scores, earlier, back_filled)
     back_filled &= set(scores[model.dated_by])
-    write_scores(folder, scores, model.scores, model.key, data.read_at, back_filled)
+    write_scores(folder, scores, model.written, model.key, data.read_at, back_filled)
     return ScoreReport(scores.height, str(champion.served), [warning] if warning else [])
 
 
@@ -90,14 +99,14 @@ def forget_back_filled(model: Model[Any], folder: Path) -> list[date]:
             f"{model.name} keeps no back-filled days: every scoring gives all its days anew.",
             "There is nothing to forget.",
         )
-    schema = pl.Schema({**model.scores, SERVED_BY: pl.String})
+    schema = pl.Schema({**model.written, SERVED_BY: pl.String})
     scores, back_filled = _earlier(folder, schema)
     read_at, _ = score_times(folder)
     if not back_filled:
         return []
     latest = pl.col(model.dated_by) == pl.col(model.dated_by).max().over("source_system")
     kept = scores.filter(~pl.col(model.dated_by).is_in(list(back_filled)) | latest)
-    write_scores(folder, kept, model.scores, model.key, read_at)
+    write_scores(folder, kept, model.written, model.key, read_at)
     return sorted(set(scores[model.dated_by]) - set(kept[model.dated_by]))
 
 
@@ -123,9 +132,9 @@ def _with_earlier(
     return kept.filter((latest <= model.kept_dates) | is_wanted)
 
 
-def serving(model: Model[Any], registry: Registry) -> tuple[Champion[Any], str | None]:
+def serving(model: Model[Any], registry: Registry) -> tuple[Predictor[Any], str | None]:
     """Who predicts now, and why it is the baseline if that is for a mishap."""
-    baseline = Champion(model.baseline(), Served(model.baseline_name))
+    baseline = Predictor(model.baseline(), Served(model.baseline_name))
     number = registry.champion(model.name)
     if number is None:
         return baseline, None
@@ -136,10 +145,9 @@ def serving(model: Model[Any], registry: Registry) -> tuple[Champion[Any], str |
             f"{model.baseline_name} serves until the next training."
         )
     try:
-        fitted = load_version(model, registry, number)
+        return load_version(model, registry, number), None
     except ModelError as error:
         return baseline, f"{error} Until then {model.baseline_name} serves."
-    return Champion(fitted, Served(model.trained_as, number)), None
 
 
 def has_contract_of_code(model: Model[Any], version: Version) -> bool:
@@ -147,11 +155,12 @@ def has_contract_of_code(model: Model[Any], version: Version) -> bool:
     return version.tags.get("contract") == model.contract_hash
 
 
-def load_version(model: Model[F], registry: Registry, number: int) -> F:
-    """What training made of a version; raises ModelError where its files are gone or damaged."""
+def load_version(model: Model[F], registry: Registry, number: int) -> Predictor[F]:
+    """A version as it predicts; raises ModelError where its files are gone or damaged."""
     folder = registry.artefacts(model.name, number)
+    served = Served(model.trained_as, number)
     try:
-        return model.load(folder)
+        return Predictor(model.load(folder), served, read_trained_before(folder))
     except ModelError:
         raise
     except Exception as error:  # what a library says of a damaged file is its own

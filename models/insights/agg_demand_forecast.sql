@@ -14,7 +14,8 @@ category_forecasts as (
         cast(count(*) as integer) as product_count,
         -- A sum of doubles depends on the order in which threads bring the rows; this does not.
         cast(sum(cast(forecast_units as decimal(28, 9))) as double) as forecast_units,
-        served_by
+        served_by,
+        is_in_sample
     from product_forecasts
     group by
         source_system,
@@ -24,7 +25,8 @@ category_forecasts as (
         period_days,
         horizon,
         is_latest,
-        served_by
+        served_by,
+        is_in_sample
 )
 
 select * from category_forecasts

@@ -28,7 +28,8 @@ judged_payments as (
         coalesce(scores.risk_level, 'NOT_SCORED') as risk_level,
         coalesce(scores.reason_codes, '') as reason_codes,
         scores.review_score,
-        coalesce(scores.served_by, 'nobody') as served_by
+        coalesce(scores.served_by, 'nobody') as served_by,
+        coalesce(scores.is_in_sample, false) as is_in_sample
     from payments
     left join scores
         on payments.source_system = scores.source_system

@@ -30,7 +30,8 @@ forecast_periods as (
         forecasts.p90_units,
         forecasts.series_class,
         forecasts.method,
-        forecasts.served_by
+        forecasts.served_by,
+        forecasts.is_in_sample
     from forecasts
     left join latest_origins
         on forecasts.source_system = latest_origins.source_system

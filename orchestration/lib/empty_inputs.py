@@ -16,7 +16,7 @@ def write_empty_inputs(home: Home) -> None:
     """Writes the stub of every entity, score and run history that has no file."""
     write_stubs(home, load_contracts())
     for model in MODELS:
-        write_stub(home.scores / model.name, model.scores, model.key)
+        write_stub(home.scores / model.name, model.written, model.key)
     for table in TABLES:
         write_stub(home.scores / table.name, table.columns, table.key)
     for folder, schema in (

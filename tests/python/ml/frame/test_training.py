@@ -15,7 +15,7 @@ from toy import DAYS, FIRST, TABLE, Toy, write_warehouse
 from ml.errors import ModelError
 from ml.frame.card import CARD, METRICS, RECORD
 from ml.frame.days import Days
-from ml.frame.model import Data
+from ml.frame.model import IN_SAMPLE, Data
 from ml.frame.registry import Registry
 from ml.frame.scores import FILE_NAME, back_filled_dates, read_scores
 from ml.frame.scoring import forget_back_filled, score, serving
@@ -219,6 +219,21 @@ def test_scores_of_some_days_leave_the_others_alone(
     assert report.rows == 2 * DAYS
     changed = read_scores(folder).filter(pl.col("served_by") == "means v1")
     assert changed["day"].unique().sort().to_list() == [date(2025, 1, 3), date(2025, 1, 4)]
+
+
+def test_scores_of_days_that_were_learned_from_say_so(
+    registry: Registry, warehouse: Path, tmp_path: Path
+) -> None:
+    """The last ten days are judged and not learned from; the baseline learned from none."""
+    folder = tmp_path / "scores"
+
+    def in_sample() -> list[date]:
+        score(Toy(), warehouse, registry, folder)
+        return read_scores(folder).filter(IN_SAMPLE)["day"].unique().sort().to_list()
+
+    assert in_sample() == []
+    train_toy(registry, warehouse)
+    assert in_sample() == [FIRST + timedelta(days=n) for n in range(DAYS - 10)]
 
 
 def test_back_filled_days_stay_beside_the_latest_until_they_are_let_go(
