@@ -25,7 +25,7 @@ from orchestration.defs.extracts import landing_assets
 from orchestration.defs.models import model_assets
 from orchestration.defs.monitoring import monitoring_assets
 from orchestration.defs.publishing import publish_asset
-from orchestration.defs.warehouse import DbtResource, dbt_asset_groups
+from orchestration.defs.warehouse import DbtResource, dbt_asset_groups, recorded_sources
 from orchestration.lib.project import DBT, use_home
 
 
@@ -35,15 +35,16 @@ def build_definitions() -> Definitions:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", BetaWarning)  # of backfill policies
         backfills = backfill_assets()
+    assets = [
+        landing_assets(),
+        *dbt_asset_groups(),
+        *model_assets(),
+        monitoring_assets(),
+        publish_asset(),
+        *backfills,
+    ]
     return Definitions(
-        assets=[
-            landing_assets(),
-            *dbt_asset_groups(),
-            *model_assets(),
-            monitoring_assets(),
-            publish_asset(),
-            *backfills,
-        ],
+        assets=[*assets, *recorded_sources(assets)],
         jobs=[run_job, train_job, drift_job],
         schedules=[nightly, weekly_training, daily_drift],
         sensors=[new_extracts, retrain, failure_alert, run_records],

@@ -2,13 +2,13 @@
 
 import signal
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from importlib.metadata import version
 from typing import Any
 
-from dagster import AssetExecutionContext, AssetsDefinition, Failure
+from dagster import AssetExecutionContext, AssetsDefinition, AssetSpec, Failure
 from dagster_dbt import DbtCliResource, dbt_assets
 from packaging.version import Version, parse
 
@@ -18,7 +18,7 @@ from orchestration.lib.dbt_failure import describe_failure, error_output, run_re
 from orchestration.lib.empty_inputs import write_empty_inputs
 from orchestration.lib.lock import warehouse_lock
 from orchestration.lib.progress import reporter
-from orchestration.lib.project import dbt_project, share_parse, use_home
+from orchestration.lib.project import dbt_project, read_manifest, share_parse, use_home
 from orchestration.lib.run_history import record_run
 from orchestration.lib.translator import StorehouseTranslator
 
@@ -60,6 +60,17 @@ def dbt_asset_groups() -> list[AssetsDefinition]:
         yield from _build(context, dbt, "insights")
 
     return [warehouse, insights]
+
+
+def recorded_sources(assets: Iterable[AssetsDefinition]) -> list[AssetSpec]:
+    """The sources that none of `assets` makes: what runs record as they go, and what it is."""
+    translator = StorehouseTranslator()
+    made = {key for one in assets for key in one.keys}
+    return [
+        AssetSpec(key, description=source["description"], group_name="ops")
+        for source in read_manifest()["sources"].values()
+        if (key := translator.get_asset_key(source)) not in made
+    ]
 
 
 def _build(context: AssetExecutionContext, dbt: DbtResource, stage: str) -> Iterator[Any]:

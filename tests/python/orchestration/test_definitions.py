@@ -131,3 +131,10 @@ def test_quick_commands_import_neither_dagster_nor_dbt(
         cwd=Path(__file__).parents[3],
     )
     assert done.stdout.splitlines()[-1] == "[]", done.stderr
+
+
+def test_every_asset_says_what_it_is(manifest: Mapping[str, Any]) -> None:
+    from orchestration.definitions import defs
+
+    graph = defs.resolve_asset_graph()
+    assert [key for key in graph.get_all_asset_keys() if not graph.get(key).description] == []
