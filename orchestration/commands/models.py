@@ -35,29 +35,31 @@ def _reading(home: Home, verb: str) -> Iterator[None]:
 def list_models() -> None:
     """List every model with its versions: who serves, what the gate said, and of what day it is."""
     from ml.frame.registry import Registry
-    from ml.frame.scoring import has_contract_of_code
+    from ml.frame.scoring import serving
     from ml.models import MODELS
 
     table = Table("model", "version", "serves", "gate", "as of", "trained", "code", box=None)
+    warnings: list[str] = []
     with friendly_errors():
         registry = Registry(Home.from_env().models)
         for model in MODELS:
-            versions = registry.versions(model.name)
-            champion = next((version for version in versions if version.is_champion), None)
-            serves = champion is not None and has_contract_of_code(model, champion)
-            if not serves:
+            predictor, warning = serving(model, registry)
+            warnings += [warning] if warning else []
+            if predictor.served.version is None:
                 table.add_row(model.name, model.baseline_name, "yes", "", "", "", "")
-            for version in reversed(versions):
+            for version in reversed(registry.versions(model.name)):
                 table.add_row(
                     model.name,
                     str(version.number),
-                    ("yes" if serves else "other code") if version.is_champion else "",
+                    ("no" if warning else "yes") if version.is_champion else "",
                     version.tags["gate"],
                     version.tags["as_of"],
                     f"{version.created_at:%Y-%m-%d %H:%M}",
                     version.tags["code_version"],
                 )
     console.print(table)
+    for warning in warnings:
+        console.print(warning, markup=False)
 
 
 def compare(

@@ -153,10 +153,13 @@ def test_what_cannot_serve_is_neither_promoted_nor_told_to_serve(
     served, warning = roll_back(demo_copy, DEMAND)
     assert served == "seasonal_naive" and warning is not None and f"{DEMAND} v2" in warning
     assert decisions(demo_copy)[-1] == (DEMAND, "rolled_back", 1, "seasonal_naive")
-    listed = run_storehouse(demo_copy, "models", "list").stdout.splitlines()
-    shown = [line.split()[1:] for line in listed if line.split()[:1] == [DEMAND]]
-    assert shown[0] == ["seasonal_naive", "yes"]
-    assert next(row for row in shown if row[0] == "2")[1:3] == ["other", "code"]
+    for number, why in ((2, "v2 has other features, files or scores"), (3, "cannot be read")):
+        registry.promote(DEMAND, number)
+        said = run_storehouse(demo_copy, "models", "list").stdout
+        shown = [line.split()[1:] for line in said.splitlines() if line.split()[:1] == [DEMAND]]
+        assert shown[0] == ["seasonal_naive", "yes"]
+        assert next(row for row in shown if row[0] == str(number))[1] == "no"
+        assert why in said
 
 
 def test_a_refused_candidate_ends_the_command_with_status_1(
