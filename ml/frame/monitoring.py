@@ -18,7 +18,6 @@ from typing import Any
 
 import polars as pl
 
-from ml.errors import ModelError
 from ml.frame.days import Days
 from ml.frame.drift import ALARMED, STEADY, FrozenBins, freeze, measure
 from ml.frame.gate import against_baseline
@@ -103,8 +102,10 @@ def freeze_reference(
     model: Model[Any], fitted: Any, data: Data, judged: Slice, scores: pl.DataFrame
 ) -> list[Watched]:
     """The columns of a model as its training rows have them; `scores` are those that a
-    scoring gives."""
+    scoring gives, of which rows that are left to the baseline do not count."""
     important = model.important(fitted)
+    if SERVED_BY in scores.columns:
+        scores = scores.filter(pl.col(SERVED_BY).is_null())
     scored = scores.with_columns(pl.col(model.dated_by).alias(DAY))
     watched = model.watched(data)
     found = []
@@ -135,13 +136,8 @@ def write_reference(folder: Path, reference: Sequence[Watched]) -> None:
 
 
 def read_reference(folder: Path) -> list[Watched]:
-    """Reads what `write_reference` wrote; raises ModelError when it is not there."""
-    try:
-        content = json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(
-            f"{folder / FILE_NAME} cannot be read: {error}.", "Train again."
-        ) from error
+    """Reads what `write_reference` wrote."""
+    content = json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))
     return [
         Watched(
             entry["source"],

@@ -2,10 +2,12 @@
 
 Artefacts lie in `<models>/<model>/<version>/`. With a tracking server of one's own
 (`MLFLOW_TRACKING_URI`) they are sent there as well, and fetched from there where they are missing.
+The store keeps a digest of them: files that are not those of the version are never read.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
@@ -15,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from ml.errors import ModelError
@@ -22,12 +25,14 @@ from ml.errors import ModelError
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read while mlflow is imported
 
 from mlflow import MlflowClient
+from mlflow.entities import LifecycleStage
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 CHAMPION = "champion"
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
 _PREFIX = "storehouse."
+_FILES, _ENDED = "files", "ended"
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,11 @@ class Version:
     metrics: Mapping[str, float]
     tags: Mapping[str, str]
 
+    @property
+    def is_ended(self) -> bool:
+        """Whether its training came to its end: the files are there, who serves was decided."""
+        return _ENDED in self.tags
+
 
 class Registry:
     """The models under one folder, and the MLflow store that knows them."""
@@ -50,7 +60,7 @@ class Registry:
         self.models = models
         models.mkdir(parents=True, exist_ok=True)
         local = f"sqlite:///{models / 'mlflow.db'}"
-        self._uri = os.environ.get(URI_VARIABLE, local)
+        self._uri = os.environ.get(URI_VARIABLE) or local
         self._is_local = self._uri == local
         with _plain("opened"), _quiet():
             self._client = MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
@@ -63,7 +73,11 @@ class Registry:
         metrics: Mapping[str, float],
         tags: Mapping[str, str],
     ) -> int:
-        """Moves the folder `artefacts` into the store as a new version and returns its number."""
+        """Moves the folder `artefacts` into the store as a new version and returns its number.
+
+        Its training has not ended until `end` says so.
+        """
+        tags = {**tags, _FILES: files_digest(artefacts)}
         with _plain("written"), _quiet():
             run_id = self._client.create_run(self._experiment(model), run_name=model).info.run_id
             for name, value in params.items():
@@ -80,32 +94,43 @@ class Registry:
                 tags={f"{_PREFIX}{name}": value for name, value in tags.items()},
             )
         number = int(version.version)
-        folder = self.folder(model, number)
-        if folder.exists():  # of an MLflow store that is gone
-            folder.rename(folder.with_name(f"{number}.before-{run_id}"))
-        folder.parent.mkdir(exist_ok=True)
-        artefacts.rename(folder)
+        self._move(artefacts, self.folder(model, number))
         return number
+
+    def end(self, model: str, number: int) -> None:
+        """Notes that the training of a version came to its end."""
+        with _plain("written"), _quiet():
+            self._client.set_model_version_tag(model, str(number), f"{_PREFIX}{_ENDED}", "yes")
 
     def folder(self, model: str, number: int) -> Path:
         """Where the artefacts of a version lie."""
         return self.models / model / str(number)
 
     def artefacts(self, model: str, number: int) -> Path:
-        """The folder of a version with its files in it; raises ModelError when they are gone."""
+        """The folder that holds the files of a version as they were registered.
+
+        Raises ModelError when they are gone or were changed.
+        """
+        with _plain("read"), _quiet():
+            version = self._client.get_model_version(model, str(number))
+        digest = version.tags.get(f"{_PREFIX}{_FILES}")
         folder = self.folder(model, number)
-        if not folder.exists() and not self._is_local:
-            with _plain("read"), _quiet():
-                version = self._client.get_model_version(model, str(number))
-                found = self._client.download_artifacts(str(version.run_id), "model")
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copytree(found, folder)
-        if not folder.exists():
-            raise ModelError(
-                f"The artefacts of {model} v{number} are not in {folder}.",
-                f"Bring the folder back, or `storehouse models rollback {model}`.",
-            )
-        return folder
+        for there in (folder, *folder.parent.glob(f"{number}.before-*")):
+            if there.is_dir() and files_digest(there) == digest:
+                return there
+        if not self._is_local:
+            with TemporaryDirectory(prefix=".fetching-", dir=self.models) as scratch:
+                with _plain("read"), _quiet():
+                    name = self._client.download_artifacts(str(version.run_id), "model", scratch)
+                fetched = Path(name)
+                if files_digest(fetched) == digest:
+                    self._move(fetched, folder)
+                    return folder
+        state = "were changed or are not all there" if folder.exists() else "are gone"
+        raise ModelError(
+            f"The files of {model} v{number} in {folder} {state}.",
+            f"Bring them back, or `storehouse models train {model}`.",
+        )
 
     def versions(self, model: str) -> list[Version]:
         """All versions of a model, oldest first."""
@@ -187,13 +212,33 @@ class Registry:
                 return None
             raise
 
+    def _move(self, artefacts: Path, folder: Path) -> None:
+        """Puts files in the place of a version; what is there, of another store, moves aside."""
+        if folder.exists():
+            aside = folder.with_name(f"{folder.name}.before-{files_digest(folder)[:12]}")
+            if aside.exists():  # the same files
+                shutil.rmtree(folder)
+            else:
+                folder.rename(aside)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        artefacts.rename(folder)
+
     def _experiment(self, model: str) -> str:
-        found = self._client.get_experiment_by_name(f"storehouse/{model}")
-        if found is not None:
-            return str(found.experiment_id)
-        self._client.create_registered_model(model)
-        location = str(self.models / model / "runs") if self._is_local else None
-        return str(self._client.create_experiment(f"storehouse/{model}", location))
+        """The experiment of a model, which is made as the model is where they are not there."""
+        try:
+            self._client.create_registered_model(model)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        name = f"storehouse/{model}"
+        found = self._client.get_experiment_by_name(name)
+        if found is None:  # a server knows where it keeps files; a database would take the folder
+            is_server = self._uri.startswith(("http:", "https:", "databricks"))
+            location = None if is_server else str(self.models / model / "runs")
+            return str(self._client.create_experiment(name, location))
+        if found.lifecycle_stage == LifecycleStage.DELETED:
+            self._client.restore_experiment(found.experiment_id)
+        return str(found.experiment_id)
 
     def _version(self, entry: Any, champion: int | None) -> Version:
         metrics = self._client.get_run(entry.run_id).data.metrics
@@ -212,6 +257,15 @@ class Registry:
                 if name.startswith(_PREFIX)
             },
         )
+
+
+def files_digest(folder: Path) -> str:
+    """Of the names and the content of all files in a folder, SHA-256 in hex digits."""
+    found = hashlib.sha256()
+    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        content = hashlib.sha256(file.read_bytes()).hexdigest()
+        found.update(f"{file.relative_to(folder).as_posix()} {content}\n".encode())
+    return found.hexdigest()
 
 
 def _no_version(model: str, number: int) -> ModelError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -25,6 +26,8 @@ from ml.frame.monitoring import (
 from ml.frame.reading import read_data
 from ml.frame.registry import Registry, Version
 from ml.frame.scoring import has_contract_of_code, serving
+
+_SCRATCH = ".training-"
 
 
 @dataclass(frozen=True)
@@ -82,13 +85,15 @@ def train(
     `leaks` are columns (`table.column`, and a word in brackets) that the leak tests do not pass.
     Raises ModelError when the tables cannot be read.
     """
+    for left in registry.models.glob(f"{_SCRATCH}*"):  # of a training that was killed
+        shutil.rmtree(left)
     data = read_data(warehouse_file, model.reads)
     try:
         judged = model.slice(data)
     except TooLittleDataError as error:
         return Trained(model.name, None, False, error.message)
     found = _judge(model, data, judged, registry, model.trials if trials is None else trials)
-    with tempfile.TemporaryDirectory(prefix=".training-", dir=registry.models) as scratch:
+    with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=registry.models) as scratch:
         folder = Path(scratch) / "artefacts"
         folder.mkdir()
         model.save(found.fitted, folder)
@@ -121,6 +126,7 @@ def train(
         )
     if decision.passed:
         registry.promote(model.name, number)
+    registry.end(model.name, number)
     return Trained(
         model.name,
         number,
@@ -212,6 +218,8 @@ def training_due(
     if not versions:
         return "there is no version yet"
     latest = versions[-1]
+    if not latest.is_ended:
+        return "the training of the latest version did not end"
     if not has_contract_of_code(model, latest):
         return "its features, files or scores are others than those of the latest version"
     age = (as_of - date.fromisoformat(latest.tags["as_of"])).days

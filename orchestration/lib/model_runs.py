@@ -6,7 +6,6 @@ duckdb.Error when the working file cannot be read.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -85,11 +84,12 @@ def watch_model(home: Home, model: Model[Any]) -> Measurement:
     """
     _require_warehouse(home)
     registry = Registry(home.models)
-    version = _watched_version(model, registry.versions(model.name))
+    version = _watched_version(registry, model)
     if version is None:
         return Measurement.empty()
     data = read_data(home.warehouse_file, model.reads)
-    found = measure_version(model, version, registry, data, read_scores(home.scores / model.name))
+    scores = read_scores(home.scores / model.name, model.written)
+    found = measure_version(model, version, registry, data, scores)
     write_measurement(registry.models, model.name, found)
     return found
 
@@ -97,7 +97,9 @@ def watch_model(home: Home, model: Model[Any]) -> Measurement:
 def reason_to_train(registry: Registry, model: Model[Any], as_of: date | None) -> str | None:
     """Why a version should be trained on data up to `as_of`; None when there is no reason."""
     versions = registry.versions(model.name)
-    watched = _watched_version(model, versions)
+    if versions and versions[-1].is_ended and not _has_files(registry, versions[-1]):
+        return "the files of the latest version are gone or were changed"
+    watched = _watched_version(registry, model)
     drift = None
     if watched is not None:
         found = latest_measurement(registry.models, model.name, watched.number)
@@ -170,10 +172,18 @@ def _require_warehouse(home: Home) -> None:
         raise ModelError(f"There is no working file {home.warehouse_file}.", "`storehouse run`.")
 
 
-def _watched_version(model: Model[Any], versions: Sequence[Version]) -> Version | None:
+def _watched_version(registry: Registry, model: Model[Any]) -> Version | None:
     """The champion, or while there is none the latest version, of the contract of the code."""
-    of_today = [version for version in versions if has_contract_of_code(model, version)]
+    of_today = [v for v in registry.versions(model.name) if has_contract_of_code(model, v)]
     return max(of_today, key=lambda version: (version.is_champion, version.number), default=None)
+
+
+def _has_files(registry: Registry, version: Version) -> bool:
+    try:
+        registry.artefacts(version.model, version.number)
+    except ModelError:
+        return False
+    return True
 
 
 def _record(

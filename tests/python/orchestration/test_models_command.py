@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from ingest.home import HOME_VARIABLE, Home
 from ml.errors import ModelError
 from ml.frame.card import CARD
-from ml.frame.registry import Registry
+from ml.frame.registry import Registry, files_digest
 from ml.frame.scores import read_scores
 from ml.models import MODELS, model_named
 from orchestration.cli import app
@@ -243,6 +243,11 @@ def test_a_drifted_model_is_said_and_trained_again(
         if column["kind"] == "feature" and column["is_important"]:
             column["bins"]["counts"].reverse()  # as if nearly everything had been unknown
     reference.write_text(json.dumps(columns), encoding="utf-8")
+    changed = run_storehouse(demo_copy, "models", "drift", DEMAND)
+    assert changed.returncode == 1 and "were changed" in changed.stderr
+    digest = files_digest(reference.parent)
+    store = Registry(demo_copy.models)._client
+    store.set_model_version_tag(DEMAND, "1", "storehouse.files", digest)
     drifted = run_storehouse(demo_copy, "models", "drift")
     assert drifted.returncode == 1, drifted.stdout + drifted.stderr
     assert f"{DEMAND}: " in drifted.stdout

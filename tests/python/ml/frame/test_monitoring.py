@@ -231,12 +231,12 @@ def test_what_was_measured_on_an_earlier_day_is_no_part_of_the_latest(
     assert found.performance.is_empty()
 
 
-def test_nothing_to_measure_and_no_reference_are_told_apart(
+def test_nothing_to_measure_and_changed_files_are_told_apart(
     registry: Registry, tmp_path: Path
 ) -> None:
     trained(registry, tmp_path / "w.duckdb", Toy())
     empty = Data({TABLE: rows(["ab"], {"a": 1, "b": 1})[TABLE].clear()}, "", datetime(2025, 1, 1))
     assert measured(registry, Toy(), empty).drift.is_empty()
     (registry.folder("toy", 1) / FILE_NAME).unlink()
-    with pytest.raises(ModelError, match="cannot be read"):
+    with pytest.raises(ModelError, match="were changed or are not all there"):
         measured(registry, Toy(), rows(["ab"], {"a": 10, "b": 20}))

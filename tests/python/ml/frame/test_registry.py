@@ -24,11 +24,13 @@ def test_versions_are_numbered_and_keep_what_they_are_made_of(
     assert registry.versions("toy") == []
     assert registry.champion("toy") is None
     assert [add(registry, tmp_path, text) for text in ("one", "two")] == [1, 2]
+    registry.end("toy", 1)
     found = registry.versions("toy")
-    assert [(v.number, v.is_champion, dict(v.metrics), dict(v.tags)) for v in found] == [
-        (1, False, {"auc": 0.7}, {"as_of": "2025-01-01"}),
-        (2, False, {"auc": 0.7}, {"as_of": "2025-01-01"}),
+    assert [(v.number, v.is_champion, v.is_ended, dict(v.metrics)) for v in found] == [
+        (1, False, True, {"auc": 0.7}),
+        (2, False, False, {"auc": 0.7}),
     ]
+    assert [v.tags["as_of"] for v in found] == ["2025-01-01"] * 2
     assert (registry.artefacts("toy", 2) / "booster.txt").read_text() == "two"
 
 
@@ -75,8 +77,68 @@ def test_what_is_not_there_is_named(registry: Registry, tmp_path: Path) -> None:
         registry.promote("toy", 1)
     add(registry, tmp_path)
     (registry.folder("toy", 1)).rename(tmp_path / "elsewhere")
-    with pytest.raises(ModelError, match="artefacts of toy v1 are not in"):
+    with pytest.raises(ModelError, match=r"files of toy v1 in .* are gone"):
         registry.artefacts("toy", 1)
+
+
+@pytest.mark.parametrize("change", ["cut", "altered", "renamed", "added"])
+def test_files_that_are_not_those_of_the_version_are_not_read(
+    registry: Registry, tmp_path: Path, change: str
+) -> None:
+    add(registry, tmp_path)
+    file = registry.artefacts("toy", 1) / "booster.txt"
+    match change:
+        case "cut":
+            file.write_text("tre")
+        case "altered":
+            file.write_text("treez")
+        case "renamed":
+            file.rename(file.with_name("trees.txt"))
+        case "added":
+            file.with_name("more.txt").write_text("")
+    with pytest.raises(ModelError, match="were changed or are not all there"):
+        registry.artefacts("toy", 1)
+
+
+def test_stores_that_share_a_folder_read_each_its_own_files(
+    empty_store: Path, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(registry, tmp_path, "of the home")
+    other = shutil.copytree(empty_store, tmp_path / "other")
+    monkeypatch.setenv(URI_VARIABLE, f"sqlite:///{other}/mlflow.db")
+    server = Registry(registry.models)
+    add(server, tmp_path, "of the server")
+    for store, content in ((registry, "of the home"), (server, "of the server")):
+        assert (store.artefacts("toy", 1) / "booster.txt").read_text() == content
+    shutil.rmtree(registry.folder("toy", 1))  # of the server, which has them too
+    half = registry.folder("toy", 1)
+    half.mkdir()
+    assert (server.artefacts("toy", 1) / "booster.txt").read_text() == "of the server"
+
+
+def test_a_uri_that_is_empty_is_none(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(URI_VARIABLE, "")
+    assert add(Registry(registry.models), tmp_path) == 1
+    assert [version.number for version in registry.versions("toy")] == [1]
+    assert not (tmp_path / "mlflow.db").exists()
+
+
+def test_what_a_killed_training_left_of_the_store_stops_no_other(
+    registry: Registry, tmp_path: Path
+) -> None:
+    registry._client.create_registered_model("toy")  # and no experiment
+    assert add(registry, tmp_path) == 1
+    experiment = registry._client.get_experiment_by_name("storehouse/toy")
+    assert experiment is not None
+    registry._client.delete_experiment(experiment.experiment_id)
+    assert add(registry, tmp_path) == 2
+    for version in registry.versions("toy"):
+        registry._client.delete_model_version("toy", str(version.number))
+    registry._client.delete_registered_model("toy")
+    assert add(registry, tmp_path) == 1
 
 
 def test_a_tracking_server_of_ones_own_keeps_the_artefacts(
