@@ -16,6 +16,8 @@ from ml.errors import ModelError
 from ml.frame.days import utc_now
 from ml.frame.records import readable
 
+SourceDay = tuple[str, date]
+"""A source system and one of its business dates."""
 FILE_NAME = "scores.parquet"
 SERVED_BY = "served_by"
 _READ_AT, _WRITTEN_AT = b"storehouse.read_at", b"storehouse.written_at"
@@ -29,13 +31,13 @@ def write_scores(
     contract: Mapping[str, Any],
     key: Sequence[str],
     read_at: datetime | None,
-    back_filled: Collection[date] = (),
+    back_filled: Collection[SourceDay] = (),
 ) -> None:
     """Replaces the scores in `folder`: a reader sees the old ones or the new ones.
 
     `read_at` is None for a file without rows that only shows its columns; `back_filled` are the
-    business dates that were asked for by name, which later scorings keep. Raises ModelError when
-    the rows are not of the contract.
+    sources and business dates that were asked for by name, which later scorings keep. Raises
+    ModelError when the rows are not of the contract.
     """
     ordered = conforming(scores, contract, folder.name).sort(key)
     if ordered.select(key).is_duplicated().any() or ordered.select(key).null_count().row(0) != (
@@ -50,7 +52,7 @@ def write_scores(
         facts = {
             _READ_AT: read_at.isoformat(),
             _WRITTEN_AT: utc_now().isoformat(),
-            _BACK_FILLED: json.dumps(sorted(day.isoformat() for day in back_filled)),
+            _BACK_FILLED: json.dumps(sorted((source, str(day)) for source, day in back_filled)),
         }
         table = table.replace_schema_metadata(facts)
     folder.mkdir(parents=True, exist_ok=True)
@@ -85,13 +87,21 @@ def write_stub(folder: Path, contract: Mapping[str, Any], key: Sequence[str]) ->
         write_scores(folder, pl.DataFrame(schema=schema), contract, key, None)
 
 
-def read_scores(folder: Path) -> pl.DataFrame:
-    """The scores as they are now; raises ModelError where there are none."""
+def read_scores(folder: Path, contract: Mapping[str, Any] | None = None) -> pl.DataFrame:
+    """The scores as they are now; raises ModelError where there are none, or of another contract.
+
+    None takes any.
+    """
     file = folder / FILE_NAME
     if not file.exists():
         raise ModelError(f"There are no scores in {folder}.", "`storehouse run` writes them.")
     with readable(file, _LOSS):
-        return pl.read_parquet(file)
+        found = pl.read_parquet(file)
+    if contract is not None and found.schema != {**contract, SERVED_BY: pl.String}:
+        raise ModelError(
+            f"{file} has other columns than the code of today.", "`storehouse run` writes it anew."
+        )
+    return found
 
 
 def score_times(folder: Path) -> tuple[datetime | None, datetime | None]:
@@ -108,10 +118,10 @@ def score_times(folder: Path) -> tuple[datetime | None, datetime | None]:
     )
 
 
-def back_filled_dates(folder: Path) -> frozenset[date]:
-    """The business dates of the scores that were back-filled; none in a file that tells of none."""
+def back_filled_days(folder: Path) -> frozenset[SourceDay]:
+    """Sources and business dates that were back-filled; none in a file that tells of none."""
     listed = json.loads(_facts(folder).get(_BACK_FILLED, b"[]"))
-    return frozenset(date.fromisoformat(day) for day in listed)
+    return frozenset((source, date.fromisoformat(day)) for source, day in listed)
 
 
 def _facts(folder: Path) -> Mapping[bytes, bytes]:

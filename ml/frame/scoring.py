@@ -19,7 +19,8 @@ from ml.frame.registry import Registry, Version
 from ml.frame.scores import (
     FILE_NAME,
     SERVED_BY,
-    back_filled_dates,
+    SourceDay,
+    back_filled_days,
     conforming,
     read_scores,
     score_times,
@@ -76,15 +77,20 @@ def score(
     )
     scores = conforming(scores, model.written, model.name)
     earlier, back_filled = _earlier(folder, scores.schema)
+    read_at = data.read_at
     if days is not None:
-        new = scores.filter(days.holds(model.dated_by))
-        scores = pl.concat([earlier.filter(~days.holds(model.dated_by)), new])
+        is_wanted = days.holds(model.dated_by).fill_null(value=False)  # what has no day stays
+        new, others = scores.filter(is_wanted), earlier.filter(~is_wanted)
         if model.kept_dates:  # else every scoring gives all dates
-            back_filled |= set(new[model.dated_by])
+            back_filled |= _days_of(model, new)
+        if others.height:  # those are no newer than they were
+            read_at = score_times(folder)[0] or read_at
+        scores = pl.concat([others, new])
     elif model.kept_dates:
+        back_filled -= _days_of(model, scores)
         scores = _with_earlier(model, scores, earlier, back_filled)
-    back_filled &= set(scores[model.dated_by])
-    write_scores(folder, scores, model.written, model.key, data.read_at, back_filled)
+    back_filled &= _days_of(model, scores)
+    write_scores(folder, scores, model.written, model.key, read_at, back_filled)
     return ScoreReport(scores.height, str(champion.served), [warning] if warning else [])
 
 
@@ -105,31 +111,46 @@ def forget_back_filled(model: Model[Any], folder: Path) -> list[date]:
     if not back_filled:
         return []
     latest = pl.col(model.dated_by) == pl.col(model.dated_by).max().over("source_system")
-    kept = scores.filter(~pl.col(model.dated_by).is_in(list(back_filled)) | latest)
+    kept = scores.filter(~_is_of(model, back_filled) | latest)
     write_scores(folder, kept, model.written, model.key, read_at)
-    return sorted(set(scores[model.dated_by]) - set(kept[model.dated_by]))
+    return sorted({day for _, day in _days_of(model, scores) - _days_of(model, kept)})
 
 
-def _earlier(folder: Path, schema: pl.Schema) -> tuple[pl.DataFrame, set[date]]:
-    """The scores there were and their back-filled dates; none where they are of another contract,
+def _earlier(folder: Path, schema: pl.Schema) -> tuple[pl.DataFrame, set[SourceDay]]:
+    """The scores there were and their back-filled days; none where they are of another contract,
     for their columns mean something else."""
     if (folder / FILE_NAME).exists():
         found = read_scores(folder)
         if found.schema == schema:
-            return found, set(back_filled_dates(folder))
+            return found, set(back_filled_days(folder))
     return pl.DataFrame(schema=schema), set()
 
 
 def _with_earlier(
-    model: Model[Any], scores: pl.DataFrame, earlier: pl.DataFrame, back_filled: Collection[date]
+    model: Model[Any],
+    scores: pl.DataFrame,
+    earlier: pl.DataFrame,
+    back_filled: Collection[SourceDay],
 ) -> pl.DataFrame:
     """The scores and those of earlier dates: as many as the model keeps, by source, and those that
-    were back-filled."""
-    dated = ["source_system", model.dated_by]
-    kept = pl.concat([earlier.join(scores.select(dated).unique(), on=dated, how="anti"), scores])
+    were back-filled. Dates after the latest of now are of rows that are no more."""
+    last = dict(scores.group_by("source_system").agg(pl.col(model.dated_by).max()).iter_rows())
+    before = earlier.filter(is_before(model.dated_by, last).fill_null(value=True))
+    kept = pl.concat([before, scores])
     latest = pl.col(model.dated_by).rank("dense", descending=True).over("source_system")
-    is_wanted = pl.col(model.dated_by).is_in(list(back_filled))
-    return kept.filter((latest <= model.kept_dates) | is_wanted)
+    return kept.filter((latest <= model.kept_dates) | _is_of(model, back_filled))
+
+
+def _days_of(model: Model[Any], scores: pl.DataFrame) -> set[SourceDay]:
+    return set(scores.select("source_system", model.dated_by).drop_nulls().unique().iter_rows())
+
+
+def _is_of(model: Model[Any], days: Collection[SourceDay]) -> pl.Expr:
+    """Whether a row is of one of the days; one without a day is of none."""
+    own = pl.struct(pl.col("source_system").alias("s"), pl.col(model.dated_by).alias("d"))
+    listed = [{"s": source, "d": day} for source, day in days]
+    kind = pl.Struct({"s": pl.String, "d": pl.Date})
+    return own.is_in(pl.Series(listed, dtype=kind).implode())
 
 
 def serving(model: Model[Any], registry: Registry) -> tuple[Predictor[Any], str | None]:

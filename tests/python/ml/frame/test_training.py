@@ -17,7 +17,7 @@ from ml.frame.card import CARD, METRICS, RECORD
 from ml.frame.days import Days
 from ml.frame.model import IN_SAMPLE, Data
 from ml.frame.registry import Registry
-from ml.frame.scores import FILE_NAME, back_filled_dates, read_scores
+from ml.frame.scores import FILE_NAME, back_filled_days, read_scores, score_times
 from ml.frame.scoring import forget_back_filled, score, serving
 from ml.frame.training import Trained, train, training_due
 
@@ -143,17 +143,39 @@ def test_a_champion_without_its_files_gives_way_to_the_baseline(
     registry.folder("toy", 1).rename(tmp_path / "gone")
     report = score(Toy(), warehouse, registry, tmp_path / "scores")
     assert report.served == "zero"
-    assert "artefacts of toy v1" in report.warnings[0]
+    assert "files of toy v1" in report.warnings[0] and "are gone" in report.warnings[0]
 
 
 def test_a_champion_with_a_damaged_file_gives_way_to_the_baseline(
     registry: Registry, warehouse: Path, tmp_path: Path
 ) -> None:
     train_toy(registry, warehouse)
-    (registry.folder("toy", 1) / "means.json").write_text("{")
+    file = registry.folder("toy", 1) / "means.json"
+    file.write_text(file.read_text().replace("1", "9", 1))
     report = score(Toy(), warehouse, registry, tmp_path / "scores")
     assert report.served == "zero"
-    assert "cannot be read" in report.warnings[0] and "rollback toy" in report.warnings[0]
+    assert "were changed" in report.warnings[0] and "models train toy" in report.warnings[0]
+
+
+@pytest.mark.parametrize("step", ["_move", "promote", "end"])
+def test_a_training_that_was_killed_is_due_again(
+    registry: Registry, warehouse: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    left = registry.models / ".training-of-one-that-was-killed"
+    left.mkdir()
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(registry, step, killed)
+        train_toy(registry, warehouse)
+    assert not left.exists()
+    last = FIRST + timedelta(days=DAYS - 1)
+    due = training_due(Toy(), registry.versions("toy"), last, None)
+    assert due == "the training of the latest version did not end"
+    assert train_toy(registry, warehouse).is_promoted
+    assert registry.champion("toy") == 2
+    assert training_due(Toy(), registry.versions("toy"), last, None) is None
 
 
 def test_metrics_tell_how_much_they_vary_and_how_they_compare(
@@ -221,6 +243,31 @@ def test_scores_of_some_days_leave_the_others_alone(
     assert changed["day"].unique().sort().to_list() == [date(2025, 1, 3), date(2025, 1, 4)]
 
 
+class PartlyDated(Toy):
+    """Whose scores of kind b have no date."""
+
+    scores: ClassVar[dict[str, Any]] = {**Toy.scores, "seen": pl.Date}
+    dated_by = "seen"
+
+    def score(self, fitted: dict[str, float], data: Data, days: Days | None = None) -> pl.DataFrame:
+        seen = pl.when(kind="a").then("day").alias("seen")
+        return super().score(fitted, data).with_columns(seen)
+
+
+def test_scores_of_some_days_keep_those_without_a_day_and_the_age_of_all(
+    registry: Registry, warehouse: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "scores"
+    score(PartlyDated(), warehouse, registry, folder)
+    first, written = score_times(folder)
+    days = Days(date(2025, 1, 3), date(2025, 1, 5))
+    assert score(PartlyDated(), warehouse, registry, folder, days).rows == 2 * DAYS
+    assert score_times(folder)[0] == first
+    assert score_times(folder)[1] != written
+    score(PartlyDated(), warehouse, registry, folder)
+    assert score_times(folder)[0] != first
+
+
 def test_scores_of_days_that_were_learned_from_say_so(
     registry: Registry, warehouse: Path, tmp_path: Path
 ) -> None:
@@ -253,7 +300,7 @@ def test_back_filled_days_stay_beside_the_latest_until_they_are_let_go(
         score(model, warehouse, registry, folder, old)
         assert read_scores(folder).height == 2 * 3
     assert [found(days=DAYS + n) for n in (1, 2, 3)][-1] == [3, 4, 61, 62, 63]
-    assert back_filled_dates(folder) == set(old)
+    assert back_filled_days(folder) == {("shop", day) for day in old}
     assert forget_back_filled(model, folder) == list(old)
     assert forget_back_filled(model, folder) == []
     assert found(days=DAYS + 4) == [62, 63, 64]
@@ -261,6 +308,18 @@ def test_back_filled_days_stay_beside_the_latest_until_they_are_let_go(
     score(model, write_warehouse(warehouse, DAYS + 4), registry, folder, recent)
     assert forget_back_filled(model, folder) == [recent.first]  # not what the last scoring gave
     assert found(days=DAYS + 5) == [62, 64, 65]
+    today = Days(FIRST + timedelta(days=DAYS + 4), FIRST + timedelta(days=DAYS + 5))
+    score(model, warehouse, registry, folder, today)
+    assert [found(days=DAYS + n) for n in (5, 6)][-1] == [64, 65, 66]
+    assert forget_back_filled(model, folder) == []  # a scoring gave that day again
+
+
+def test_days_that_are_no_more_are_not_kept(
+    registry: Registry, warehouse: Path, tmp_path: Path
+) -> None:
+    for days in (DAYS - 1, DAYS + 2, DAYS):
+        score(Latest(), write_warehouse(warehouse, days), registry, tmp_path)
+    assert [day.day for day in read_scores(tmp_path)["day"].unique().sort()] == [28, 1]
 
 
 def test_back_filled_days_end_with_their_contract_and_a_file_may_tell_of_none(
@@ -270,7 +329,7 @@ def test_back_filled_days_end_with_their_contract_and_a_file_may_tell_of_none(
     score(Latest(), warehouse, registry, folder, day)
     score(ReshapedLatest(), warehouse, registry, folder)
     assert read_scores(folder)["day"].unique().to_list() == [FIRST + timedelta(days=DAYS - 1)]
-    assert back_filled_dates(folder) == set()
+    assert back_filled_days(folder) == set()
     score(Latest(), warehouse, registry, folder, day)
     read_scores(folder).write_parquet(folder / FILE_NAME)  # as before days were noted
     score(Latest(), warehouse, registry, folder)
@@ -283,7 +342,7 @@ def test_a_model_that_scores_all_days_notes_none(
 ) -> None:
     folder = tmp_path / "scores"
     score(Toy(), warehouse, registry, folder, Days(FIRST, FIRST + timedelta(days=1)))
-    assert back_filled_dates(folder) == set()
+    assert back_filled_days(folder) == set()
     with pytest.raises(ModelError, match="toy keeps no back-filled days"):
         forget_back_filled(Toy(), folder)
     assert read_scores(folder).height == 2
