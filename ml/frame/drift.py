@@ -29,7 +29,8 @@ STEADY, WARNED, ALARMED = "steady", "warning", "alarm"
 class FrozenBins:
     """The histogram of a column as training saw it.
 
-    `edges` are the inner bounds of numeric bins (each bin holds its upper bound), `levels` the
+    `edges` are the inner bounds of numeric bins (each bin holds its upper bound; a number that a
+    tenth of the rows or more have is alone in its bin), `levels` the
     levels of a categorical column; the other is empty. `counts` has one number for each bin, in
     their order, then one for levels that training did not see and one for nulls.
     """
@@ -78,7 +79,9 @@ def freeze(values: pl.Series) -> FrozenBins:
         known = numbers[np.isfinite(numbers)]
         tenths = np.arange(1, BINS) / BINS
         cuts: Floats = np.quantile(known, tenths, method="inverted_cdf") if known.size else known
-        edges = tuple(float(edge) for edge in np.unique(cuts))
+        unique, times = np.unique(cuts, return_counts=True)
+        below = np.nextafter(unique[times > 1], -np.inf)
+        edges = tuple(float(edge) for edge in np.union1d(unique, below))
         bins = FrozenBins(values.name, edges, (), ())
     else:
         levels = tuple(values.drop_nulls().cast(pl.String).unique().sort().to_list())

@@ -111,10 +111,12 @@ def decide(
 ) -> Decision:
     """Judges a candidate against the baseline, which it must beat, and against the champion.
 
-    All are judged on the same units; `champion` is None while the baseline serves, `contract` is
-    what the code expects today. The same input gives the same decision.
+    All are judged on the same units, each once; `champion` is None while the baseline serves,
+    `contract` is what the code expects today. The same input gives the same decision.
     """
-    incumbents = {"baseline": baseline} | ({"champion": champion} if champion else {})
+    incumbents = {"baseline": baseline}
+    if champion and np.isfinite(float(champion.losses["loss"].sum())):  # else it is none to beat
+        incumbents["champion"] = champion
     checks = [_contract_check(candidate.contract, contract), _leak_check(candidate.leaks)]
     metrics = candidate.judgement.metrics
     for name, limit in rules.floors.items():
@@ -193,6 +195,7 @@ def _paired(candidate: pl.DataFrame, incumbent: pl.DataFrame) -> pl.DataFrame:
         on=["unit", "segment"],
         how="full",
         coalesce=True,
+        validate="1:1",
     )
 
 

@@ -18,7 +18,7 @@ STUB = "_stub.parquet"
 def write_rows(folder: Path, name: str, rows: pl.DataFrame, schema: Mapping[str, Any]) -> None:
     """Writes `rows` as `name`.parquet: a reader sees all of it, or what was there before."""
     folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / f".{name}.parquet"
+    temporary = folder / f".{name}.tmp"  # not .parquet: dbt would read what a killed run left
     rows.cast(pl.Schema(schema)).select(schema.keys()).write_parquet(temporary)
     temporary.replace(folder / f"{name}.parquet")
 
@@ -26,9 +26,12 @@ def write_rows(folder: Path, name: str, rows: pl.DataFrame, schema: Mapping[str,
 def write_stub(folder: Path, schema: Mapping[str, Any]) -> None:
     """Writes a file without rows, which shows the columns, where there is none of this schema."""
     file = folder / STUB
-    if not file.exists() or list(pl.read_parquet_schema(file)) != list(schema):
-        folder.mkdir(parents=True, exist_ok=True)
-        pl.DataFrame(schema=schema).write_parquet(file)
+    try:
+        is_there = list(pl.read_parquet_schema(file)) == list(schema)
+    except (FileNotFoundError, pl.exceptions.PolarsError):
+        is_there = False
+    if not is_there:
+        write_rows(folder, file.stem, pl.DataFrame(schema=schema), schema)
 
 
 def read_rows(file: Path, schema: Mapping[str, Any]) -> pl.DataFrame:

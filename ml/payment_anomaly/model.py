@@ -215,9 +215,7 @@ class PaymentAnomaly(Model[Fitted]):
                 ).alias("reason_codes"),
             )
             .with_columns(
-                pl.when(~pl.col("source_system").is_in(fitted.sources))
-                .then(pl.lit(self.baseline_name))
-                .alias(SERVED_BY)
+                pl.when(~_is_told(fitted)).then(pl.lit(self.baseline_name)).alias(SERVED_BY)
             )
             .select(*self.scores.keys(), SERVED_BY)
         )
@@ -291,14 +289,18 @@ def _chargebacks(payments: pl.DataFrame) -> int:
     return payments.filter("is_charged_back").height
 
 
+def _is_told(fitted: Fitted) -> pl.Expr:
+    """Whether trees tell of a payment: the rules have all of the others."""
+    return pl.col("is_captured") & pl.col("source_system").is_in(fitted.sources)
+
+
 def _ranked(fitted: Fitted, rated: pl.DataFrame, cuts: pl.DataFrame) -> pl.DataFrame:
     """Rated payments with chargeback_probability, risk_level and review_score."""
     probability = learned = pl.lit(None, dtype=pl.Float64)
     if fitted.trees is not None:
         scores = fitted.trees.score(matrix(rated, fitted.trees.inputs))
-        is_told = pl.col("is_captured") & pl.col("source_system").is_in(fitted.sources)
         found = (fitted.trees.calibrate(scores), scores)
-        probability, learned = (pl.when(is_told).then(pl.Series(each)) for each in found)
+        probability, learned = (pl.when(_is_told(fitted)).then(pl.Series(each)) for each in found)
     scored = rated.with_columns(
         probability.alias("chargeback_probability"), learned.alias("_learned_score")
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
@@ -20,7 +21,7 @@ Name = Annotated[str, typer.Argument(metavar="MODEL", help="Such as payment_anom
 
 def _number(text: str) -> int:
     """The number of a version, which is shown as v2."""
-    if not text.removeprefix("v").isdecimal():
+    if not re.fullmatch(r"v?[0-9]{1,9}", text):
         raise typer.BadParameter(f"{text!r} is no version: `storehouse models list` has them.")
     return int(text.removeprefix("v"))
 
@@ -52,10 +53,10 @@ def list_models() -> None:
                     model.name,
                     str(version.number),
                     ("no" if warning else "yes") if version.is_champion else "",
-                    version.tags["gate"],
-                    version.tags["as_of"],
+                    version.tags.get("gate", ""),
+                    version.tags.get("as_of", ""),
                     f"{version.created_at:%Y-%m-%d %H:%M}",
-                    version.tags["code_version"],
+                    version.tags.get("code_version", ""),
                 )
     console.print(table)
     for warning in warnings:
@@ -82,7 +83,7 @@ def compare(
         left, right = versions_to_compare(Registry(Home.from_env().models), model, first, second)
     table = Table("", f"v{left.number}", f"v{right.number}", box=None)
     for tag in ("as_of", "gate", "data_hash", "code_version", "reason"):
-        table.add_row(tag, left.tags[tag], right.tags[tag])
+        table.add_row(tag, left.tags.get(tag, ""), right.tags.get(tag, ""))
     for name in sorted({*left.metrics, *right.metrics}):
         values = (version.metrics.get(name) for version in (left, right))
         table.add_row(name, *("" if value is None else significant(value) for value in values))

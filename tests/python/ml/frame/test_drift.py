@@ -105,3 +105,20 @@ def test_bins_survive_json() -> None:
     for draw in (numeric, discrete, categorical):
         bins = freeze(draw(rng, 1_000))
         assert FrozenBins.from_json(json.loads(json.dumps(bins.to_json()))) == bins
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (pl.Series([True] * 950 + [False] * 50), pl.Series([False] * 1_000)),
+        (pl.Series([True] * 1_000), pl.Series([False] * 1_000)),
+        (pl.Series([5.0] * 1_000), pl.Series([1.0] * 1_000)),
+        (pl.Series([1.0] * 930 + [0.5] * 70), pl.Series(np.linspace(0, 1, 1_000))),
+        (pl.Series([1.0] * 150 + [5.0] * 850), pl.Series([1.0] * 150 + [3.0] * 850)),
+    ],
+)
+def test_what_most_rows_have_is_a_bin_of_its_own(before: pl.Series, after: pl.Series) -> None:
+    for then, now in ((before, after), (after, before)):
+        bins = freeze(then.alias("x"))
+        assert measure(bins, then.alias("x")).state == "steady"
+        assert measure(bins, now.alias("x")).state == "alarm"

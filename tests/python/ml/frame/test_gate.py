@@ -156,3 +156,17 @@ def test_the_bound_covers_the_true_ratio_as_often_as_it_says() -> None:
         found = loss_ratio(candidate, incumbent, 0.95, 300, seed)
         covered += (found.upper >= 1.0) + (found.lower <= 1.0)
     assert 0.91 <= covered / 400 <= 0.985
+
+
+def test_a_champion_that_can_no_longer_be_judged_is_none_to_beat() -> None:
+    spoilt = judgement(0.5)
+    losses = spoilt.losses.with_columns(pl.lit(float("nan")).alias("loss"))
+    decision = decide(GOOD, judgement(1.0), replace(spoilt, losses=losses), CONTRACT, RULES, 1)
+    assert failed(decision) == []
+    assert "against champion" not in [check.name for check in decision.checks]
+
+
+def test_units_that_are_judged_twice_are_a_mistake_of_the_model() -> None:
+    twice = replace(GOOD.judgement, losses=pl.concat([GOOD.judgement.losses] * 2))
+    with pytest.raises(pl.exceptions.ComputeError):
+        decide(replace(GOOD, judgement=twice), judgement(1.0), None, CONTRACT, RULES, 1)

@@ -939,7 +939,7 @@ def test_each_source_is_judged_by_its_own_last_day(shop: Data, judged: Slice) ->
     )
     products = shop[CANDIDATES].height
     assert days.rows() == [("old", [date(2018, 12, 20)], products), ("shop", [AS_OF], products)]
-    reference = freeze_reference(MODEL, fitted, both, found, scores)
+    reference = freeze_reference(MODEL, fitted, both, found, scores.drop(SERVED_BY))
     kinds = {(column.source, column.kind) for column in reference}
     assert {(source, kind) for source in ("old", "shop") for kind in (LABEL, SCORE)} <= kinds
 
