@@ -24,7 +24,7 @@ from ml.frame.model import (
     Table,
     TooLittleDataError,
 )
-from ml.frame.scores import SERVED_BY
+from ml.frame.scores import SERVED_BY, score_schema
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -232,7 +232,7 @@ class DemandForecast(Model[Forecasters]):
 
     def score(self, fitted: Forecasters, data: Data, days: Days | None = None) -> pl.DataFrame:
         """Forecasts of each source from the day (or Monday) after its data, or from `days`."""
-        parts = [pl.DataFrame(schema=pl.Schema({**self.scores, SERVED_BY: pl.String}))]
+        parts = [pl.DataFrame(schema=score_schema(self.scores))]
         for source, rows in _sources(data):
             left_to = None if source in fitted.fits else self.baseline_name
             for origin in _origins(rows, days):

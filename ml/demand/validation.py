@@ -89,8 +89,7 @@ class Backtest:
         for method in methods:
             options = variants(method, self.grid.frequency)
             if len(options) == 1 or not self.targets:
-                default = options[0] if len(options) == 1 else None
-                default = default or default_variant(method, self.grid.frequency)
+                default = default_variant(method, self.grid.frequency)
                 found[method] = dict.fromkeys(CLASSES, default)
                 continue
             scores = np.stack([self._scores(self._means(method, option)) for option in options])

@@ -69,7 +69,7 @@ def write_card(folder: Path, card: Card, decision: Decision, plots: Mapping[str,
 
 
 def read_trained_before(folder: Path) -> dict[str, date]:
-    """By source the business date that all rows lie before which a version learned from."""
+    """By source the first business date that a version did not learn from, of its record."""
     record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
     return {
         source: date.fromisoformat(day) for source, day in record["card"]["trained_before"].items()
@@ -77,7 +77,7 @@ def read_trained_before(folder: Path) -> dict[str, date]:
 
 
 def significant(value: float, digits: int = 4) -> str:
-    """So many digits, and no fewer than stand before the point: 0.7131, 83,487."""
+    """The number to so many significant digits, and all before the point: 0.7131, 83,487."""
     return f"{value:,.0f}" if abs(value) >= 10 ** (digits - 1) else f"{value:.{digits}g}"
 
 

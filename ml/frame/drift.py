@@ -29,8 +29,7 @@ STEADY, WARNED, ALARMED = "steady", "warning", "alarm"
 class FrozenBins:
     """The histogram of a column as training saw it.
 
-    `edges` are the inner bounds of numeric bins (each bin holds its upper bound; a number that a
-    tenth of the rows or more have is alone in its bin), `levels` the
+    `edges` are the inner bounds of numeric bins (each bin holds its upper bound), `levels` the
     levels of a categorical column; the other is empty. `counts` has one number for each bin, in
     their order, then one for levels that training did not see and one for nulls.
     """
@@ -73,15 +72,19 @@ class Drift:
 
 
 def freeze(values: pl.Series) -> FrozenBins:
-    """Bins of a column: tenths of the numbers, or the levels of anything else, and nulls."""
+    """Bins of a column: tenths of the numbers, or the levels of anything else, and nulls.
+
+    A number that a tenth of the rows or more have is alone in its bin: what becomes of them shows.
+    """
     if values.dtype.is_numeric() or values.dtype == pl.Boolean:
         numbers = _numbers(values)
         known = numbers[np.isfinite(numbers)]
         tenths = np.arange(1, BINS) / BINS
         cuts: Floats = np.quantile(known, tenths, method="inverted_cdf") if known.size else known
-        unique, times = np.unique(cuts, return_counts=True)
-        below = np.nextafter(unique[times > 1], -np.inf)
-        edges = tuple(float(edge) for edge in np.union1d(unique, below))
+        distinct, rows = np.unique(known, return_counts=True)
+        frequent = distinct[rows * BINS >= known.size]
+        own = np.append(frequent, np.nextafter(frequent, -np.inf))
+        edges = tuple(float(edge) for edge in np.union1d(cuts, own))
         bins = FrozenBins(values.name, edges, (), ())
     else:
         levels = tuple(values.drop_nulls().cast(pl.String).unique().sort().to_list())

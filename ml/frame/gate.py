@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from ml.arrays import Floats
+from ml.errors import ModelError
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,12 @@ class Candidate:
 
 @dataclass(frozen=True)
 class GateRules:
-    """What a candidate must keep; shares are relative to the loss of who serves now.
+    """What a candidate must keep against the baseline and the champion.
 
-    `floors` are least values of metrics, `ceilings` most values. A segment of `guarded_units` or
-    more units may be worse than the incumbent by `segment_tolerance` at most; more counts where it
-    is worse with `confidence`.
+    `floors` are least values of metrics, `ceilings` most values. With `confidence`, one-sided, its
+    loss by that of the other is 1 + `tolerance` at most, over `least_units` or more. A segment of
+    `guarded_units` or more may be worse by `segment_tolerance`; more counts where it is worse with
+    `confidence`.
     """
 
     floors: Mapping[str, float] = field(default_factory=dict)
@@ -112,10 +114,11 @@ def decide(
     """Judges a candidate against the baseline, which it must beat, and against the champion.
 
     All are judged on the same units, each once; `champion` is None while the baseline serves,
-    `contract` is what the code expects today. The same input gives the same decision.
+    `contract` is what the code expects today. A champion whose loss is no number is not compared
+    with. The same input gives the same decision. Raises ModelError for a unit that is judged twice.
     """
     incumbents = {"baseline": baseline}
-    if champion and np.isfinite(float(champion.losses["loss"].sum())):  # else it is none to beat
+    if champion and np.isfinite(float(champion.losses["loss"].sum())):
         incumbents["champion"] = champion
     checks = [_contract_check(candidate.contract, contract), _leak_check(candidate.leaks)]
     metrics = candidate.judgement.metrics
@@ -190,12 +193,14 @@ def _limit_check(name: str, value: float | None, limit: float, *, is_floor: bool
 
 
 def _paired(candidate: pl.DataFrame, incumbent: pl.DataFrame) -> pl.DataFrame:
+    for losses in (candidate, incumbent):
+        if losses.select("unit", "segment").is_duplicated().any():
+            raise ModelError("A unit is judged twice.", "Let `judge` of the model give one row.")
     return candidate.join(
         incumbent.select("unit", "segment", pl.col("loss").alias("before")),
         on=["unit", "segment"],
         how="full",
         coalesce=True,
-        validate="1:1",
     )
 
 

@@ -3,7 +3,7 @@
 Of what was delivered, the rows that became known after the snapshot are taken away; intermediate
 relations and the feature table are built of what is left. Of an intermediate row, what it says
 became known later is forgotten too. Every row that the feature table says was known by then must
-come out the same, byte for byte, and it must have every row that was there: a table of what
+come out the same, byte for byte, and it must have every row of the rebuild: a table of what
 survived knows what did not.
 """
 
@@ -35,7 +35,7 @@ class Relation:
 
 @dataclass(frozen=True)
 class Leak:
-    """A column whose value a rebuild did not give again, and in how many rows."""
+    """A column that a rebuild contradicts, or of the key of rows too many or too few; how many."""
 
     table: str
     column: str
@@ -163,7 +163,7 @@ def _differences(
     key: Sequence[str],
     snapshot: datetime,
 ) -> dict[str, int]:
-    """Rows of the table known by the snapshot that the rebuild has not or otherwise, by column."""
+    """Rows known by the snapshot that the rebuild lacks or gives otherwise, by column."""
     counts = ", ".join(
         f'count(*) filter (where actual."{name}" is distinct from rebuilt."{name}")'
         for name in columns

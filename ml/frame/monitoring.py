@@ -93,7 +93,8 @@ class Measurement:
         """Why a new version should be trained, None while nothing is the matter.
 
         Drift counts when at least two important features (or all, where there are fewer), or a
-        score, are beyond their alarm line in two of three windows.
+        score, are beyond their alarm line in two of three windows; what matured, when it has
+        fallen.
         """
         return "; ".join([*_drift_reasons(self.drift), *_falls(self.performance)]) or None
 
@@ -278,8 +279,8 @@ def _performance(
 ) -> Iterator[dict[str, Any]]:
     """The metrics of the champion and of the baseline on the latest rows that have matured.
 
-    It has fallen when it would no longer pass against the baseline, or when its loss by that of
-    the baseline is surely more than it surely was at most when it was trained.
+    It has fallen when it would no longer pass against the baseline, when its loss by that of the
+    baseline is surely more than it surely was at most when it was trained, or is no number.
     """
     try:
         judged = model.slice(data)
@@ -323,4 +324,5 @@ def _falls(performance: pl.DataFrame) -> Iterator[str]:
     for metric, value in (
         performance.filter(pl.col("state") == ALARMED).select("metric", "value").iter_rows()
     ):
-        yield f"{metric} is {value:.3f} on what matured since"
+        told = "could not be computed" if value is None else f"is {value:.3f}"
+        yield f"{metric} {told} on what matured since"

@@ -35,7 +35,7 @@ def write_stub(folder: Path, schema: Mapping[str, Any]) -> None:
 
 
 def read_rows(file: Path, schema: Mapping[str, Any]) -> pl.DataFrame:
-    """The rows of a file that `write_rows` wrote; raises ModelError where it is none."""
+    """The rows of a file that `write_rows` wrote; raises ModelError where it is damaged."""
     with readable(file, "What it told is lost; all else goes on."):
         return pl.read_parquet(file).cast(pl.Schema(schema))
 

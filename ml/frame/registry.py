@@ -32,7 +32,7 @@ from sqlalchemy.exc import SQLAlchemyError
 CHAMPION = "champion"
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
 _PREFIX = "storehouse."
-_FILES, _ENDED = "files", "ended"
+_FILES, _COMPLETE = "files", "complete"
 
 
 @dataclass(frozen=True)
@@ -47,13 +47,16 @@ class Version:
     tags: Mapping[str, str]
 
     @property
-    def is_ended(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether its training came to its end: the files are there, who serves was decided."""
-        return _ENDED in self.tags
+        return _COMPLETE in self.tags
 
 
 class Registry:
-    """The models under one folder, and the MLflow store that knows them."""
+    """The models under one folder, and the MLflow store that knows them.
+
+    All of it raises ModelError where the store cannot be read or written.
+    """
 
     def __init__(self, models: Path) -> None:
         """Opens or makes the store: sqlite in `models`, unless MLFLOW_TRACKING_URI names one."""
@@ -75,7 +78,7 @@ class Registry:
     ) -> int:
         """Moves the folder `artefacts` into the store as a new version and returns its number.
 
-        Its training has not ended until `end` says so.
+        It is complete once `mark_complete` says so.
         """
         tags = {**tags, _FILES: files_digest(artefacts)}
         with _plain("written"), _quiet():
@@ -97,10 +100,10 @@ class Registry:
         self._move(artefacts, self.folder(model, number))
         return number
 
-    def end(self, model: str, number: int) -> None:
+    def mark_complete(self, model: str, number: int) -> None:
         """Notes that the training of a version came to its end."""
         with _plain("written"), _quiet():
-            self._client.set_model_version_tag(model, str(number), f"{_PREFIX}{_ENDED}", "yes")
+            self._client.set_model_version_tag(model, str(number), f"{_PREFIX}{_COMPLETE}", "yes")
 
     def folder(self, model: str, number: int) -> Path:
         """Where the artefacts of a version lie."""

@@ -68,7 +68,7 @@ def write_scores(
 
 def conforming(scores: pl.DataFrame, contract: Mapping[str, Any], name: str) -> pl.DataFrame:
     """The columns of the contract and served_by, with their types; raises ModelError."""
-    schema = pl.Schema({**contract, SERVED_BY: pl.String})
+    schema = score_schema(contract)
     if missing := sorted(set(schema) - set(scores.columns)):
         raise ModelError(
             f"Scores for {name} lack the column {missing[0]}.",
@@ -77,9 +77,14 @@ def conforming(scores: pl.DataFrame, contract: Mapping[str, Any], name: str) -> 
     return scores.select(schema.keys()).cast(schema)
 
 
+def score_schema(contract: Mapping[str, Any]) -> pl.Schema:
+    """The columns of a file of scores: those of its contract and who served."""
+    return pl.Schema({**contract, SERVED_BY: pl.String})
+
+
 def write_stub(folder: Path, contract: Mapping[str, Any], key: Sequence[str]) -> None:
     """Writes a file without rows where there are no scores of this contract."""
-    schema = {**contract, SERVED_BY: pl.String}
+    schema = score_schema(contract)
     file = folder / FILE_NAME
     with readable(file, _LOSS):
         is_there = file.exists() and pq.read_schema(file).names == list(schema)
@@ -97,7 +102,7 @@ def read_scores(folder: Path, contract: Mapping[str, Any] | None = None) -> pl.D
         raise ModelError(f"There are no scores in {folder}.", "`storehouse run` writes them.")
     with readable(file, _LOSS):
         found = pl.read_parquet(file)
-    if contract is not None and found.schema != {**contract, SERVED_BY: pl.String}:
+    if contract is not None and found.schema != score_schema(contract):
         raise ModelError(
             f"{file} has other columns than the code of today.", "`storehouse run` writes it anew."
         )

@@ -23,6 +23,7 @@ from ml.frame.scores import (
     back_filled_days,
     conforming,
     read_scores,
+    score_schema,
     score_times,
     write_scores,
 )
@@ -65,13 +66,13 @@ def score(
     be read or the model breaks its own contract.
     """
     data = read_data(warehouse_file, model.reads)
-    champion, warning = serving(model, registry)
-    scores = model.score(champion.fitted, data, days)
-    served = pl.lit(str(champion.served))
+    predictor, warning = serving(model, registry)
+    scores = model.score(predictor.fitted, data, days)
+    served = pl.lit(str(predictor.served))
     if SERVED_BY in scores.columns:  # the rows that a version leaves to the baseline
         served = pl.coalesce(SERVED_BY, served)
-    is_by_version = served == str(champion.served)
-    is_learned = is_before(model.dated_by, champion.trained_before).fill_null(value=False)
+    is_by_version = served == str(predictor.served)
+    is_learned = is_before(model.dated_by, predictor.trained_before).fill_null(value=False)
     scores = scores.with_columns(
         served.alias(SERVED_BY), (is_by_version & is_learned).alias(IN_SAMPLE)
     )
@@ -91,7 +92,7 @@ def score(
         scores = _with_earlier(model, scores, earlier, back_filled)
     back_filled &= _days_of(model, scores)
     write_scores(folder, scores, model.written, model.key, read_at, back_filled)
-    return ScoreReport(scores.height, str(champion.served), [warning] if warning else [])
+    return ScoreReport(scores.height, str(predictor.served), [warning] if warning else [])
 
 
 def forget_back_filled(model: Model[Any], folder: Path) -> list[date]:
@@ -105,8 +106,7 @@ def forget_back_filled(model: Model[Any], folder: Path) -> list[date]:
             f"{model.name} keeps no back-filled days: every scoring gives all its days anew.",
             "There is nothing to forget.",
         )
-    schema = pl.Schema({**model.written, SERVED_BY: pl.String})
-    scores, back_filled = _earlier(folder, schema)
+    scores, back_filled = _earlier(folder, score_schema(model.written))
     read_at, _ = score_times(folder)
     if not back_filled:
         return []
@@ -154,7 +154,7 @@ def _is_of(model: Model[Any], days: Collection[SourceDay]) -> pl.Expr:
 
 
 def serving(model: Model[Any], registry: Registry) -> tuple[Predictor[Any], str | None]:
-    """Who predicts now, and why it is the baseline if that is for a mishap."""
+    """Who predicts now, and why it is the baseline where there is a champion that cannot."""
     baseline = Predictor(model.baseline(), Served(model.baseline_name))
     number = registry.champion(model.name)
     if number is None:
@@ -162,8 +162,7 @@ def serving(model: Model[Any], registry: Registry) -> tuple[Predictor[Any], str 
     version = registry.version(model.name, number)
     if not has_contract_of_code(model, version):
         return baseline, (
-            f"{model.name} v{number} has other features, files or scores than the code of today; "
-            f"{model.baseline_name} serves until the next training."
+            f"{other_code(version)} {model.baseline_name} serves until the next training."
         )
     try:
         return load_version(model, registry, number), None
@@ -174,6 +173,14 @@ def serving(model: Model[Any], registry: Registry) -> tuple[Predictor[Any], str 
 def has_contract_of_code(model: Model[Any], version: Version) -> bool:
     """Whether a version has the contract that the model has now; another is not served."""
     return version.tags.get("contract") == model.contract_hash
+
+
+def other_code(version: Version) -> str:
+    """That a version has not the contract that the model has now."""
+    return (
+        f"{version.model} v{version.number} has other features, files or scores than the code of "
+        "today."
+    )
 
 
 def load_version(model: Model[F], registry: Registry, number: int) -> Predictor[F]:

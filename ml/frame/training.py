@@ -83,7 +83,8 @@ def train(
 
     `trials` are sets of hyper-parameters to try, None: as many as the model asks for.
     `leaks` are columns (`table.column`, and a word in brackets) that the leak tests do not pass.
-    Raises ModelError when the tables cannot be read.
+    Call it while holding the warehouse lock: it clears away what a killed training left. Raises
+    ModelError when the tables cannot be read.
     """
     for left in registry.models.glob(f"{_SCRATCH}*"):  # of a training that was killed
         shutil.rmtree(left)
@@ -126,7 +127,7 @@ def train(
         )
     if decision.passed:
         registry.promote(model.name, number)
-    registry.end(model.name, number)
+    registry.mark_complete(model.name, number)
     return Trained(
         model.name,
         number,
@@ -148,16 +149,16 @@ def _judge(
     fitted_at = time.process_time()
     scores = model.score(fitted, data)
     seconds = {"train": fitted_at - began, "score": time.process_time() - fitted_at}
-    champion, _ = serving(model, registry)
-    has_champion = champion.served.version is not None
+    predictor, _ = serving(model, registry)
+    has_champion = predictor.served.version is not None
     return _Judged(
         params=params,
         fitted=fitted,
         scores=scores,
         candidate=model.judge(fitted, data, judged),
         baseline=model.judge(model.baseline(), data, judged),
-        champion=model.judge(champion.fitted, data, judged) if has_champion else None,
-        champion_name=str(champion.served),
+        champion=model.judge(predictor.fitted, data, judged) if has_champion else None,
+        champion_name=str(predictor.served),
         spread=_spread(
             [model.judge(fitted, data, part).metrics for part in model.origins(data, judged)]
         ),
@@ -181,7 +182,7 @@ def _card(
 ) -> Card:
     """What the card tells; the loss by that of the baseline stands among the metrics."""
     ratio = decision.loss_to_baseline
-    compared = {LOSS_TO_BASELINE: ratio.value, LOSS_BOUND: ratio.upper} if ratio else {}
+    ratios = {LOSS_TO_BASELINE: ratio.value, LOSS_BOUND: ratio.upper} if ratio else {}
     others = {model.baseline_name: found.baseline} | found.compared
     return Card(
         model=model.name,
@@ -198,7 +199,7 @@ def _card(
         seed=model.seed,
         features=model.features,
         params=found.params,
-        metrics={**found.candidate.metrics, **compared},
+        metrics={**found.candidate.metrics, **ratios},
         spread=found.spread,
         compared={name: judgement.metrics for name, judgement in others.items()},
         seconds=found.seconds,
@@ -218,7 +219,7 @@ def training_due(
     if not versions:
         return "there is no version yet"
     latest = versions[-1]
-    if not latest.is_ended:
+    if not latest.is_complete:
         return "the training of the latest version did not end"
     if not has_contract_of_code(model, latest):
         return "its features, files or scores are others than those of the latest version"

@@ -133,7 +133,7 @@ class CalibratedTrees:
 
 
 def isotonic(scores: Floats, labels: Floats) -> Curve:
-    """Steps that never fall: any shape, of many rows; the ends are the labels of a few."""
+    """Steps that never fall, of scores and labels (rows,): for many rows; the ends rest on few."""
     from sklearn.isotonic import IsotonicRegression  # takes seconds
 
     steps = IsotonicRegression(out_of_bounds="clip").fit(scores, labels)
@@ -141,7 +141,7 @@ def isotonic(scores: Floats, labels: Floats) -> Curve:
 
 
 def sigmoid(scores: Floats, labels: Floats) -> Curve:
-    """A straight line of log odds, flat where it would fall: two numbers, for few or noisy rows."""
+    """A line of log odds, flat where it would fall, of scores and labels (rows,): for few rows."""
     from scipy.special import expit, logit
     from sklearn.linear_model import LogisticRegression  # takes seconds
 

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from ml.frame.model import SEED, Data
 from ml.frame.reading import read_data
-from ml.frame.scores import SERVED_BY, write_scores
+from ml.frame.scores import SERVED_BY, score_schema, write_scores
 from ml.imputation.attributes import SUBJECTS, Subject, inputs_of
 from ml.imputation.choice import Choice, choose
 from ml.imputation.methods import predict
@@ -52,7 +52,7 @@ def impute_attributes(
 
 def impute(data: Data, subjects: Sequence[Subject]) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Imputed values (columns of IMPUTED) and the methods tried (columns of TRIED)."""
-    imputed = [pl.DataFrame(schema=pl.Schema({**IMPUTED.columns, SERVED_BY: pl.String}))]
+    imputed = [pl.DataFrame(schema=score_schema(IMPUTED.columns))]
     tried: list[dict[str, Any]] = []
     for subject in subjects:
         table = data[subject.table]
@@ -61,7 +61,7 @@ def impute(data: Data, subjects: Sequence[Subject]) -> tuple[pl.DataFrame, pl.Da
             for found, methods in _columns(subject, source, rows):
                 imputed.append(found)
                 tried += methods
-    schema = pl.Schema({**TRIED.columns, SERVED_BY: pl.String})
+    schema = score_schema(TRIED.columns)
     return pl.concat(imputed), pl.DataFrame(tried, schema=schema)
 
 

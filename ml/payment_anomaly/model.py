@@ -40,7 +40,7 @@ MATURE_DAYS = 45
 JUDGED_DAYS = 56
 LEAST_CHARGEBACKS = 30
 BUDGET = 0.01
-LEAST_PRECISION = 0.02
+LEAST_AVERAGE_PRECISION = 0.02
 """Of the ranking, on average: one by chance has the base rate, 0.015 in the simulated shop."""
 EXPLAINED_SHARE = 0.05
 """Of a source's payments, the share with the highest probability that reasons are told of."""
@@ -130,7 +130,7 @@ class PaymentAnomaly(Model[Fitted]):
         "review_score": pl.Float64,
     }
     rules = GateRules(
-        floors={"average_precision": LEAST_PRECISION},
+        floors={"average_precision": LEAST_AVERAGE_PRECISION},
         tolerance=0.05,
         guarded_units=1_000,
         most_seconds=120,
@@ -146,7 +146,7 @@ class PaymentAnomaly(Model[Fitted]):
 
         Raises TooLittleDataError for too few chargebacks to learn from, calibrate or judge by.
         """
-        payments = _telling(data[PAYMENTS]).filter(pl.col("payment_date").is_not_null())
+        payments = _of_telling_sources(data[PAYMENTS]).filter(pl.col("payment_date").is_not_null())
         judged: dict[str, tuple[date, date, date]] = {}
         for source, last in (
             payments.group_by("source_system")
@@ -215,7 +215,7 @@ class PaymentAnomaly(Model[Fitted]):
                 ).alias("reason_codes"),
             )
             .with_columns(
-                pl.when(~_is_told(fitted)).then(pl.lit(self.baseline_name)).alias(SERVED_BY)
+                pl.when(~_is_classified(fitted)).then(pl.lit(self.baseline_name)).alias(SERVED_BY)
             )
             .select(*self.scores.keys(), SERVED_BY)
         )
@@ -280,7 +280,7 @@ class PaymentAnomaly(Model[Fitted]):
         return _ranked(fitted, judged.judged(captured, "payment_date"), data[LEVELS])
 
 
-def _telling(payments: pl.DataFrame) -> pl.DataFrame:
+def _of_telling_sources(payments: pl.DataFrame) -> pl.DataFrame:
     """Payments of the sources that tell of chargebacks: that others have none says nothing."""
     return payments.filter(pl.col("is_charged_back").any().over("source_system"))
 
@@ -289,7 +289,7 @@ def _chargebacks(payments: pl.DataFrame) -> int:
     return payments.filter("is_charged_back").height
 
 
-def _is_told(fitted: Fitted) -> pl.Expr:
+def _is_classified(fitted: Fitted) -> pl.Expr:
     """Whether trees tell of a payment: the rules have all of the others."""
     return pl.col("is_captured") & pl.col("source_system").is_in(fitted.sources)
 
@@ -300,7 +300,9 @@ def _ranked(fitted: Fitted, rated: pl.DataFrame, cuts: pl.DataFrame) -> pl.DataF
     if fitted.trees is not None:
         scores = fitted.trees.score(matrix(rated, fitted.trees.inputs))
         found = (fitted.trees.calibrate(scores), scores)
-        probability, learned = (pl.when(_is_told(fitted)).then(pl.Series(each)) for each in found)
+        probability, learned = (
+            pl.when(_is_classified(fitted)).then(pl.Series(each)) for each in found
+        )
     scored = rated.with_columns(
         probability.alias("chargeback_probability"), learned.alias("_learned_score")
     )
@@ -325,8 +327,8 @@ def _learned_reasons(fitted: Fitted, ranked: pl.DataFrame) -> pl.Series:
         return reasons
     place = pl.col("_learned_score").rank("min", descending=True)
     share = (place / pl.col("_learned_score").count()).over("source_system")
-    is_told = (share <= EXPLAINED_SHARE).fill_null(False)
-    wanted = ranked.select(is_told.arg_true()).to_series()
+    is_explained = (share <= EXPLAINED_SHARE).fill_null(False)
+    wanted = ranked.select(is_explained.arg_true()).to_series()
     rows = matrix(ranked[wanted], fitted.trees.inputs)
     return reasons.scatter(wanted, pl.Series(fitted.trees.reasons(rows), dtype=pl.String))
 

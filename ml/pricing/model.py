@@ -188,6 +188,7 @@ class PriceRecommendation(Model[Fitted]):
         )
         if not last:
             raise TooLittleDataError("No product has a price.", "The baseline serves until then.")
+        # The day of a change is the first of the two weeks after it, and the bound is half-open.
         before = {source: day - timedelta(days=MATURE_DAYS - 2) for source, day in last.items()}
         first = {source: day - timedelta(days=JUDGED_DAYS) for source, day in before.items()}
         train = {source: day - timedelta(days=MATURE_DAYS) for source, day in first.items()}
@@ -251,10 +252,10 @@ class PriceRecommendation(Model[Fitted]):
         elasticities = fitted.elasticities or Elasticities({}, {}, 0.0)
         guardrails = Guardrails.of(data[GUARDRAILS])
         proposed = propose(elasticities.of(products), guardrails)
-        # What there is to say without own sales comes from a prior that nobody vouches for.
         if fitted.trees is None:
             if guardrails is not None:
                 proposed = all_held(proposed, "no_model_serves")
+            # What there is to say without own sales comes from a prior that nobody vouches for.
             proposed = proposed.with_columns(
                 pl.lit(None, pl.Float64).alias("success_probability"),
                 pl.lit(None, pl.Float64).alias("elasticity"),

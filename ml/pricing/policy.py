@@ -68,7 +68,7 @@ _STILL = Guardrails(min_margin_share=0.0, max_change_share=0.0, min_days=0)
 def propose(products: pl.DataFrame, guardrails: Guardrails | None) -> pl.DataFrame:
     """A price for each product, with the gain it should bring and why it is not another.
 
-    Without guardrails every price stays, for no bound is nobody's decision.
+    Without guardrails every price stays: nobody has said how far one may move.
 
     Columns: price, cost_amount (Decimal, null where unknown), elasticity, elasticity_deviation,
     days_since_change, units_before and in_stock_days_before. Adds action, reason, proposed_price,

@@ -6,7 +6,7 @@ scores as (
     select * from {{ source('scores', 'payment_anomaly') }}
 ),
 
-judged_payments as (
+scored_payments as (
     select
         payments.source_system,
         payments.payment_id,
@@ -36,4 +36,4 @@ judged_payments as (
         and payments.payment_id = scores.payment_id
 )
 
-select * from judged_payments
+select * from scored_payments

@@ -2,7 +2,7 @@ with payments as (
     select * from {{ ref('ml_anomaly_detection') }}
 ),
 
-labels as (
+features as (
     select * from {{ ref('payment_features') }}
 ),
 
@@ -28,13 +28,13 @@ open_payments as (
     inner join as_of_dates
         on payments.source_system = as_of_dates.source_system
         and payments.payment_date > as_of_dates.as_of_date - interval {{ var('review_days') }} day
-    inner join labels
-        on payments.source_system = labels.source_system
-        and payments.payment_id = labels.payment_id
+    inner join features
+        on payments.source_system = features.source_system
+        and payments.payment_id = features.payment_id
     where
         payments.is_scored
-        and labels.is_captured
-        and not labels.is_charged_back
+        and features.is_captured
+        and not features.is_charged_back
 ),
 
 queued_payments as (

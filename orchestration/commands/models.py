@@ -51,7 +51,7 @@ def list_models() -> None:
             for version in reversed(registry.versions(model.name)):
                 table.add_row(
                     model.name,
-                    str(version.number),
+                    f"v{version.number}",
                     ("no" if warning else "yes") if version.is_champion else "",
                     version.tags.get("gate", ""),
                     version.tags.get("as_of", ""),
@@ -205,10 +205,10 @@ def drift(
         with _reading(home, "storehouse models drift"):
             for name in models or [model.name for model in MODELS]:
                 found = watch_model(home, model_named(name))
-                reasons[name] = found.reason_to_retrain
-                if found.drift.is_empty():
+                if found is None:
                     console.print(f"{name}: no version to measure against.", markup=False)
                     continue
+                reasons[name] = found.reason_to_retrain
                 console.print(
                     f"{name}: {found.drift.height:,} columns and windows measured: "
                     f"{reasons[name] or 'no reason to train'}",

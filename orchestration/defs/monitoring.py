@@ -92,7 +92,7 @@ def monitoring_assets() -> AssetsDefinition:
 def _watch(context: AssetExecutionContext, model: Model[Any]) -> Measurement:
     """A model that cannot be measured is told about and holds up nothing."""
     try:
-        return watch_model(use_home(), model)
+        return watch_model(use_home(), model) or Measurement.empty()
     except ModelError as error:
         alert(f"storehouse could not watch {model.name}", str(error))
         context.log.error(str(error))

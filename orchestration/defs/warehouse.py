@@ -63,7 +63,7 @@ def dbt_asset_groups() -> list[AssetsDefinition]:
 
 
 def recorded_sources(assets: Iterable[AssetsDefinition]) -> list[AssetSpec]:
-    """The sources that none of `assets` makes: what runs record as they go, and what it is."""
+    """Specs of the dbt sources that none of `assets` makes, such as records of runs."""
     translator = StorehouseTranslator()
     made = {key for one in assets for key in one.keys}
     return [

@@ -28,6 +28,7 @@ from ml.frame.scoring import (
     forget_back_filled,
     has_contract_of_code,
     load_version,
+    other_code,
     score,
     serving,
 )
@@ -76,17 +77,17 @@ def forget_days(home: Home, name: str) -> list[date]:
     return forget_back_filled(model, home.scores / model.name)
 
 
-def watch_model(home: Home, model: Model[Any]) -> Measurement:
+def watch_model(home: Home, model: Model[Any]) -> Measurement | None:
     """Measures drift and what came true of the version that serves, and keeps what it found.
 
     While the baseline serves, features and labels are held against the latest version there is;
-    where there is none of the code's contract, nothing is measured.
+    None where there is none of the code's contract.
     """
     _require_warehouse(home)
     registry = Registry(home.models)
     version = _watched_version(registry, model)
     if version is None:
-        return Measurement.empty()
+        return None
     data = read_data(home.warehouse_file, model.reads)
     scores = read_scores(home.scores / model.name, model.written)
     found = measure_version(model, version, registry, data, scores)
@@ -97,14 +98,16 @@ def watch_model(home: Home, model: Model[Any]) -> Measurement:
 def reason_to_train(registry: Registry, model: Model[Any], as_of: date | None) -> str | None:
     """Why a version should be trained on data up to `as_of`; None when there is no reason."""
     versions = registry.versions(model.name)
-    if versions and versions[-1].is_ended and not _has_files(registry, versions[-1]):
-        return "the files of the latest version are gone or were changed"
     watched = _watched_version(registry, model)
-    drift = None
+    reason = None
     if watched is not None:
         found = latest_measurement(registry.models, model.name, watched.number)
-        drift = found.reason_to_retrain
-    return training_due(model, versions, as_of, drift)
+        reason = found.reason_to_retrain
+        if watched.is_champion and not _has_files(registry, watched):
+            reason = f"the files of v{watched.number} are gone or were changed"
+            if watched == versions[-1]:  # else a candidate was refused since
+                return reason
+    return training_due(model, versions, as_of, reason)
 
 
 def promote_version(home: Home, name: str, number: int, *, force: bool) -> None:
@@ -116,8 +119,7 @@ def promote_version(home: Home, name: str, number: int, *, force: bool) -> None:
     version = registry.version(name, number)
     if not has_contract_of_code(model, version):
         raise ModelError(
-            f"{name} v{number} has other features, files or scores than the code of today.",
-            f"`storehouse models train {name}` makes one that can serve.",
+            other_code(version), f"`storehouse models train {name}` makes one that can serve."
         )
     if version.tags["gate"] == "refused" and not force:
         raise ModelError(
@@ -149,22 +151,18 @@ def versions_to_compare(
 
     Raises ModelError when there are fewer than two, or none of a number.
     """
-    found = {version.number: version for version in registry.versions(model_named(name).name)}
-    if len(found) < 2:
+    numbers = [version.number for version in registry.versions(model_named(name).name)]
+    if len(numbers) < 2:
         raise ModelError(
-            f"Versions of {name}: {len(found)}; a comparison needs two.",
+            f"Versions of {name}: {len(numbers)}; a comparison needs two.",
             f"`storehouse models train {name}`.",
         )
-    numbers = sorted(found)
     champion = registry.champion(name)
     if second is None:
         second = next(number for number in reversed(numbers) if number != (first or champion))
     if first is None:
         first = champion if champion not in (None, second) else numbers[0]
-    for number in (first, second):
-        if number not in found:
-            raise ModelError(f"There is no {name} v{number}.", "`storehouse models list` has all.")
-    return found[int(first or 0)], found[second]
+    return registry.version(name, int(first or 0)), registry.version(name, second)
 
 
 def _require_warehouse(home: Home) -> None:
@@ -195,8 +193,8 @@ def _record(
     reason: str,
 ) -> tuple[str, str | None]:
     """Writes the record of a decision; returns who serves since, and why not the champion."""
-    champion, warning = serving(model, registry)
-    served = str(champion.served)
+    predictor, warning = serving(model, registry)
+    served = str(predictor.served)
     tags = registry.version(model.name, number).tags if number is not None else {}
     audit.write_record(
         registry.models,

@@ -115,7 +115,7 @@ def prepare_dbt() -> None:
 def share_parse(target: Path) -> None:
     """Gives a target folder that was never parsed into what dbt kept in one beside it.
 
-    Both are of the same home, which dbt asks for: what it kept of another it parses anew.
+    Both are of the same home: what dbt kept of another it parses anew.
     """
     if (target / _PARSED).exists():
         return

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
@@ -28,6 +29,7 @@ from orchestration.lib.feature_sql import find_table_leaks, leaking_features
 from orchestration.lib.grain import relation, table_keys
 from orchestration.lib.model_runs import (
     promote_version,
+    reason_to_train,
     roll_back,
     score_model,
     train_model,
@@ -49,7 +51,7 @@ def test_the_demo_trains_what_it_can_and_names_who_serves(demo_home: Home) -> No
     assert said.returncode == 0, said.stderr
     assert "…" not in said.stdout
     rows = {line.split()[0]: line.split()[1:] for line in said.stdout.splitlines()[1:] if line}
-    assert rows[DEMAND][:3] == ["1", "yes", "passed"]
+    assert rows[DEMAND][:3] == ["v1", "yes", "passed"]
     assert rows["payment_anomaly"] == ["rules", "yes"]
     assert rows["price_recommendation"] == ["hold", "yes"]
     with duckdb.connect(str(demo_home.published_file), read_only=True) as connection:
@@ -158,8 +160,25 @@ def test_what_cannot_serve_is_neither_promoted_nor_told_to_serve(
         said = run_storehouse(demo_copy, "models", "list").stdout
         shown = [line.split()[1:] for line in said.splitlines() if line.split()[:1] == [DEMAND]]
         assert shown[0] == ["seasonal_naive", "yes"]
-        assert next(row for row in shown if row[0] == str(number))[1] == "no"
+        assert next(row for row in shown if row[0] == f"v{number}")[1] == "no"
         assert why in said
+
+
+def test_a_champion_whose_files_were_changed_is_trained_again(demo_copy: Home) -> None:
+    registry, model = Registry(demo_copy.models), model_named(DEMAND)
+    as_of = date(2025, 12, 31)
+    assert reason_to_train(registry, model, as_of) is None
+    artefacts = demo_copy.models / "made_by_hand"
+    shutil.copytree(registry.folder(DEMAND, 1), artefacts)
+    (registry.folder(DEMAND, 1) / "more.txt").write_text("")
+    why = "the files of v1 are gone or were changed"
+    assert reason_to_train(registry, model, as_of) == why
+    tags = {**registry.version(DEMAND, 1).tags, "gate": "refused"}
+    registry.register(DEMAND, artefacts, {}, {}, tags)
+    registry.mark_complete(DEMAND, 2)
+    assert reason_to_train(registry, model, as_of) is None  # a candidate was refused just now
+    later = as_of + timedelta(days=model.cool_down_days)
+    assert reason_to_train(registry, model, later) == why
 
 
 def test_a_refused_candidate_ends_the_command_with_status_1(

@@ -115,6 +115,10 @@ def test_bins_survive_json() -> None:
         (pl.Series([5.0] * 1_000), pl.Series([1.0] * 1_000)),
         (pl.Series([1.0] * 930 + [0.5] * 70), pl.Series(np.linspace(0, 1, 1_000))),
         (pl.Series([1.0] * 150 + [5.0] * 850), pl.Series([1.0] * 150 + [3.0] * 850)),
+        (
+            pl.Series([*range(120), *[200] * 150, *range(300, 1_030)]),
+            pl.Series([*range(120), *[199] * 150, *range(300, 1_030)]),
+        ),
     ],
 )
 def test_what_most_rows_have_is_a_bin_of_its_own(before: pl.Series, after: pl.Series) -> None:

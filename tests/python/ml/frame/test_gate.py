@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from ml.errors import ModelError
 from ml.frame.gate import Candidate, Decision, GateRules, Judgement, decide, loss_ratio
 
 CONTRACT = {"in kind": "feature", "out predicted": "Float64"}
@@ -168,5 +169,5 @@ def test_a_champion_that_can_no_longer_be_judged_is_none_to_beat() -> None:
 
 def test_units_that_are_judged_twice_are_a_mistake_of_the_model() -> None:
     twice = replace(GOOD.judgement, losses=pl.concat([GOOD.judgement.losses] * 2))
-    with pytest.raises(pl.exceptions.ComputeError):
+    with pytest.raises(ModelError, match="judged twice"):
         decide(replace(GOOD, judgement=twice), judgement(1.0), None, CONTRACT, RULES, 1)

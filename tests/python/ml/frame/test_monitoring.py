@@ -12,6 +12,7 @@ import pytest
 from toy import FIRST, TABLE, Toy, write_warehouse
 
 from ml.errors import ModelError
+from ml.frame.days import Days
 from ml.frame.drift import ALARMED
 from ml.frame.model import Data
 from ml.frame.monitoring import (
@@ -42,6 +43,14 @@ class Guided(Toy):
 
     def important(self, fitted: dict[str, float]) -> tuple[str, ...]:
         return ("kind", "size")
+
+
+class Spoilt(Toy):
+    """Whose version predicts no numbers any more."""
+
+    def score(self, fitted: dict[str, float], data: Data, days: Days | None = None) -> pl.DataFrame:
+        found = super().score(fitted, data)
+        return found.with_columns(predicted=float("nan")) if fitted else found
 
 
 @pytest.fixture
@@ -240,3 +249,12 @@ def test_nothing_to_measure_and_changed_files_are_told_apart(
     (registry.folder("toy", 1) / FILE_NAME).unlink()
     with pytest.raises(ModelError, match="were changed or are not all there"):
         measured(registry, Toy(), rows(["ab"], {"a": 10, "b": 20}))
+
+
+def test_a_champion_whose_loss_is_no_number_has_fallen(registry: Registry, tmp_path: Path) -> None:
+    trained(registry, tmp_path / "w.duckdb", Toy())
+    later = rows(["ab"], {"a": 10, "b": 20})
+    version, scores = registry.version("toy", 1), Toy().score({}, later)
+    scores = scores.with_columns(pl.lit("means v1").alias(SERVED_BY))
+    found = measure_version(Spoilt(), version, registry, later, scores)
+    assert f"{LOSS_TO_BASELINE} could not be computed" in (found.reason_to_retrain or "")

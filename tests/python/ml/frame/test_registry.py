@@ -24,9 +24,9 @@ def test_versions_are_numbered_and_keep_what_they_are_made_of(
     assert registry.versions("toy") == []
     assert registry.champion("toy") is None
     assert [add(registry, tmp_path, text) for text in ("one", "two")] == [1, 2]
-    registry.end("toy", 1)
+    registry.mark_complete("toy", 1)
     found = registry.versions("toy")
-    assert [(v.number, v.is_champion, v.is_ended, dict(v.metrics)) for v in found] == [
+    assert [(v.number, v.is_champion, v.is_complete, dict(v.metrics)) for v in found] == [
         (1, False, True, {"auc": 0.7}),
         (2, False, False, {"auc": 0.7}),
     ]

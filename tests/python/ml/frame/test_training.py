@@ -157,7 +157,7 @@ def test_a_champion_with_a_damaged_file_gives_way_to_the_baseline(
     assert "were changed" in report.warnings[0] and "models train toy" in report.warnings[0]
 
 
-@pytest.mark.parametrize("step", ["_move", "promote", "end"])
+@pytest.mark.parametrize("step", ["_move", "promote", "mark_complete"])
 def test_a_training_that_was_killed_is_due_again(
     registry: Registry, warehouse: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
