@@ -263,9 +263,13 @@ class Registry:
 
 
 def files_digest(folder: Path) -> str:
-    """Of the names and the content of all files in a folder, SHA-256 in hex digits."""
+    """Of the names and the content of all files in a folder, SHA-256 in hex digits.
+
+    But for hidden ones, which programs to look at folders leave behind.
+    """
     found = hashlib.sha256()
-    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name[0] != ".")
+    for file in sorted(files):
         content = hashlib.sha256(file.read_bytes()).hexdigest()
         found.update(f"{file.relative_to(folder).as_posix()} {content}\n".encode())
     return found.hexdigest()

@@ -87,6 +87,8 @@ def test_files_that_are_not_those_of_the_version_are_not_read(
 ) -> None:
     add(registry, tmp_path)
     file = registry.artefacts("toy", 1) / "booster.txt"
+    file.with_name(".hidden").write_text("")
+    assert registry.artefacts("toy", 1) == file.parent
     match change:
         case "cut":
             file.write_text("tre")
