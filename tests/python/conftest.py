@@ -28,7 +28,6 @@ _LONGEST = (
     "test_run",
     "test_models_command",
     "test_personal_data",
-    "test_project_rules",
     "test_olist",
     "test_past",
     "test_mutations",
