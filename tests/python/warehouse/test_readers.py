@@ -38,7 +38,7 @@ while not Path(stop).exists():
         reads[seen] = reads.get(seen, 0) + 1
     except Exception as error:
         errors.append(str(error))
-    time.sleep(0.02)
+    time.sleep(0.1)
 print(json.dumps([[json.loads(seen), count] for seen, count in reads.items()]))
 print(json.dumps(errors))
 """
