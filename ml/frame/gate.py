@@ -134,7 +134,7 @@ def decide(
         Check(
             "latency",
             candidate.score_seconds <= rules.most_seconds,
-            f"scoring took {candidate.score_seconds:.1f} s of processor time, "
+            f"scoring took {candidate.score_seconds:.2f} s of processor time, "
             f"at most {rules.most_seconds:.0f}",
         )
     )
@@ -240,9 +240,10 @@ def _ratio(loss: float, before: float) -> float:
 
 
 def _segment_check(name: str, pairs: pl.DataFrame, rules: GateRules, seed: int) -> Check:
+    parts = sorted(pairs.group_by("segment"), key=lambda part: part[0])
     found = {
         str(segment): _loss_ratio(rows, rules, seed)
-        for (segment,), rows in sorted(pairs.group_by("segment"), key=lambda part: part[0])
+        for (segment,), rows in parts
         if rows.height >= rules.guarded_units
     }
     listed = ", ".join(
@@ -250,5 +251,6 @@ def _segment_check(name: str, pairs: pl.DataFrame, rules: GateRules, seed: int) 
         for segment, ratio in found.items()
         if ratio.value > 1 + rules.segment_tolerance and ratio.lower > 1
     )
-    detail = f"worse in {listed}" if listed else f"{len(found)} segments, none worse"
+    none_worse = f"{len(found)} of {len(parts)} segments are large enough, none is worse"
+    detail = f"worse in {listed}" if listed else none_worse
     return Check(f"segments against {name}", not listed, detail)

@@ -16,7 +16,11 @@ from orchestration.console import console, friendly_errors
 from orchestration.lib.duckdb_errors import plain_errors
 from orchestration.lib.lock import warehouse_lock
 
-Name = Annotated[str, typer.Argument(metavar="MODEL", help="Such as payment_anomaly.")]
+NO_REASON = (
+    "no reason to train, which needs two important features, or a score, in alarm in two of three "
+    "windows, or metrics that fell"
+)
+Name = Annotated[str, typer.Argument(metavar="MODEL", help="Such as demand_forecast.")]
 
 
 def _number(text: str) -> int:
@@ -130,7 +134,8 @@ def forget_days(model: Name) -> None:
         console.print(f"{model}: no day but the latest was back-filled.", markup=False)
         return
     console.print(
-        f"{model}: {len(days):,} days taken out, from {days[0]} to {days[-1]}. "
+        f"{model}: {len(days):,} {'day' if len(days) == 1 else 'days'} taken out, "
+        f"from {days[0]} to {days[-1]}. "
         "Insights show them until the next run.",
         markup=False,
     )
@@ -198,7 +203,8 @@ def drift(
     from orchestration.lib.model_runs import watch_model
     from orchestration.lib.project import use_home
 
-    table = Table("model", "source", "column", "days from", "psi", "alarm at", "", box=None)
+    heads = ("model", "source", "column", "window from", "psi", "alarm at", "state")
+    table = Table(*heads, box=None)
     reasons = {}
     with friendly_errors():
         home = use_home()
@@ -211,7 +217,7 @@ def drift(
                 reasons[name] = found.reason_to_retrain
                 console.print(
                     f"{name}: {found.drift.height:,} columns and windows measured: "
-                    f"{reasons[name] or 'no reason to train'}",
+                    f"{reasons[name] or NO_REASON}",
                     markup=False,
                 )
                 for row in found.drift.filter(pl.col("state") != STEADY).to_dicts():

@@ -162,11 +162,11 @@ def _rows_of(column: ColumnDiff) -> list[list[str]]:
     if not moved:
         return [[column.name, changed, *[""] * 3, "total unchanged" if column.totals else ""]]
     return [
-        [
-            *(column.name, changed, total.currency or ""),
+        [  # rows are those of the column, not of one currency
+            *(column.name, "" if number else changed, total.currency or ""),
             *(_number(total.before), _number(total.after), total.change),
         ]
-        for total in moved
+        for number, total in enumerate(moved)
     ]
 
 
