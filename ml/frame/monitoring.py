@@ -34,6 +34,10 @@ LOSS_TO_BASELINE, LOSS_BOUND = "loss_to_baseline", "loss_to_baseline_at_most"
 WINDOWS = 3
 DRIFTED_WINDOWS = 2
 DRIFTED_FEATURES = 2
+NO_REASON = (
+    f"no reason to train, which needs {DRIFTED_FEATURES} important features, or a score, in alarm "
+    f"in {DRIFTED_WINDOWS} of {WINDOWS} windows, or metrics that fell"
+)
 DRIFT: dict[str, Any] = {
     "model": pl.String,
     "version": pl.Int32,

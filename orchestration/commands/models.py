@@ -16,10 +16,6 @@ from orchestration.console import console, friendly_errors
 from orchestration.lib.duckdb_errors import plain_errors
 from orchestration.lib.lock import warehouse_lock
 
-NO_REASON = (
-    "no reason to train, which needs two important features, or a score, in alarm in two of three "
-    "windows, or metrics that fell"
-)
 Name = Annotated[str, typer.Argument(metavar="MODEL", help="Such as demand_forecast.")]
 
 
@@ -199,6 +195,7 @@ def drift(
     import polars as pl
 
     from ml.frame.drift import STEADY
+    from ml.frame.monitoring import NO_REASON
     from ml.models import MODELS, model_named
     from orchestration.lib.model_runs import watch_model
     from orchestration.lib.project import use_home

@@ -6,6 +6,7 @@ duckdb.Error when the working file cannot be read.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -85,7 +86,7 @@ def watch_model(home: Home, model: Model[Any]) -> Measurement | None:
     """
     _require_warehouse(home)
     registry = Registry(home.models)
-    version = _watched_version(registry, model)
+    version = _watched_version(model, registry.versions(model.name))
     if version is None:
         return None
     data = read_data(home.warehouse_file, model.reads)
@@ -98,7 +99,7 @@ def watch_model(home: Home, model: Model[Any]) -> Measurement | None:
 def reason_to_train(registry: Registry, model: Model[Any], as_of: date | None) -> str | None:
     """Why a version should be trained on data up to `as_of`; None when there is no reason."""
     versions = registry.versions(model.name)
-    watched = _watched_version(registry, model)
+    watched = _watched_version(model, versions)
     reason = None
     if watched is not None:
         found = latest_measurement(registry.models, model.name, watched.number)
@@ -170,9 +171,9 @@ def _require_warehouse(home: Home) -> None:
         raise ModelError(f"There is no working file {home.warehouse_file}.", "`storehouse run`.")
 
 
-def _watched_version(registry: Registry, model: Model[Any]) -> Version | None:
+def _watched_version(model: Model[Any], versions: Sequence[Version]) -> Version | None:
     """The champion, or while there is none the latest version, of the contract of the code."""
-    of_today = [v for v in registry.versions(model.name) if has_contract_of_code(model, v)]
+    of_today = [version for version in versions if has_contract_of_code(model, version)]
     return max(of_today, key=lambda version: (version.is_champion, version.number), default=None)
 
 
