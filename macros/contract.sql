@@ -177,9 +177,9 @@
     {%- endfor %}
 {%- endmacro %}
 
-{#- The content of a landed row, however its numbers, times and blanks are spelt: ' 1.50' and '1.5'
-    are one amount. -#}
-{% macro content_hash(columns, zone) -%}
+{#- The content of a landed row as JSON, however its numbers, times and blanks are spelt: ' 1.50' and
+    '1.5' are one amount. -#}
+{% macro content_text(columns, zone) -%}
     {%- set fields = {} -%}
     {%- for column in columns -%}
         {%- if is_list(column) -%}
@@ -195,21 +195,21 @@
             {%- endfor -%}
         {%- endif -%}
     {%- endfor -%}
-    md5({{ json_object(fields) }})
+    {{ json_object(fields) }}
 {%- endmacro %}
 
 {#- The landed row as JSON, personal data as tokens, also where it stands in a wrong column. -#}
-{% macro raw_content(columns) -%}
+{% macro raw_content(columns, prefix='') -%}
     {%- set fields = {} -%}
     {%- for column in columns -%}
         {%- set leaves = contract_leaves(column) -%}
         {%- if leaves | selectattr('is_pii') | list | length == 0 -%}
-            {%- do fields.update({column.name: column.name}) -%}
+            {%- do fields.update({column.name: prefix ~ column.name}) -%}
         {%- elif is_list(column) -%}
-            {%- do fields.update({column.name: list_of_structs(column.name, open_fields(column))}) -%}
+            {%- do fields.update({column.name: list_of_structs(prefix ~ column.name, open_fields(column))}) -%}
         {%- else -%}
             {%- for leaf in leaves -%}
-                {%- set value = pii_token(leaf.value) if leaf.is_pii else leaf.value -%}
+                {%- set value = pii_token(prefix ~ leaf.value) if leaf.is_pii else prefix ~ leaf.value -%}
                 {%- do fields.update({leaf.name: value}) -%}
             {%- endfor -%}
         {%- endif -%}

@@ -1,31 +1,17 @@
-{#- One landed row in, one judged row out: the contract of the source decides casts, masks, reasons
-    and duplicates. -#}
-{% macro judged_rows(source_relation) -%}
-    {%- set contract = source_contract(source_relation) -%}
+{#- The CTEs `typed` and `ruled` (with a prefix) over landed rows: the columns of the contract, and why a
+    row is refused. The row as it came is `_landed`. -#}
+{% macro ruled_rows(contract, relation='landed', prefix='', content_hash=none, dates_history=true) -%}
     {%- set columns = contract.columns.values() | list -%}
     {%- set zone = contract.meta.get('timestamps_in', 'UTC') -%}
     {%- set key = contract.meta.key -%}
-    {%- set load_kind = contract.meta.load_kind -%}
-    {%- set changed_at = 'updated_at' if load_kind == 'increment' else none -%}
+    {%- set is_increment = contract.meta.load_kind == 'increment' -%}
+    {%- set changed_at = 'updated_at' if is_increment else none -%}
     {%- set business_time = contract.meta.get('business_time', changed_at) -%}
-    {%- set history_time = contract.meta.get('history_time', business_time) -%}
-    {#- A copy repeats the row before it: of its extract, of its key over time (so a correction that is
-        taken back counts), or of all changes. -#}
-    {%- set repeats_within = ['_extracted_at', '_content_hash'] if load_kind == 'full'
-        else key if load_kind == 'append' and key else ['_content_hash'] -%}
-    {%- set has_conflicts = key and load_kind != 'increment' -%}
+    {%- set history_time = contract.meta.get('history_time', business_time) if dates_history -%}
     {#- A deletion needs its key and its time; what else it holds is not judged. -#}
-    {%- set is_increment = load_kind == 'increment' -%}
     {%- set of_deletions = (key or []) + ['op', 'updated_at'] if is_increment else [] -%}
     {%- set deleting = "coalesce(upper(" ~ cleaned('landed.op') ~ "), '') = 'D'" -%}
-    {%- set only_here = ['_cast_reasons', '_reasons_found', '_landed_content', '_is_in_conflict', '_is_copy'] -%}
-    with
-
-    landed as (
-        select * from {{ source_relation }}
-    ),
-
-    typed as (
+    {{ prefix }}typed as (
         select
             {%- for column in columns %}
             {{ typed_columns(column, zone) }},
@@ -68,8 +54,10 @@
                 end
                 {%- endif %}
             ), '') as _cast_reasons,
-            {{ raw_content(columns) }} as _landed_content,
-            {{ content_hash(columns, zone) }} as _content_hash,
+            {{ row_struct('landed') }} as _landed,
+            {%- if content_hash %}
+            {{ content_hash }} as _content_hash,
+            {%- endif %}
             _load_id,
             _row_number,
             _extracted_at,
@@ -85,7 +73,7 @@
             {%- if history_time %}
             -- The first extract brings history: its rows were known when they happened.
             case
-                when _extracted_at > (select min(_extracted_at) from landed) then _extracted_at
+                when _extracted_at > (select min(_extracted_at) from {{ relation }}) then _extracted_at
                 else least(
                     _extracted_at,
                     {{ typed_value('landed.' ~ history_time, 'timestamp', zone) }}
@@ -95,10 +83,10 @@
             {%- else %}
             _extracted_at as _available_at
             {%- endif %}
-        from landed
+        from {{ relation }} as landed
     ),
 
-    ruled as (
+    {{ prefix }}ruled as (
         select
             *,
             nullif(concat_ws(
@@ -114,8 +102,31 @@
                 end
                 {%- endfor %}
             ), '') as _reasons_found
-        from typed
+        from {{ prefix }}typed
+    )
+{%- endmacro %}
+
+{#- One landed row in, one judged row out: the contract of the source decides casts, masks, reasons
+    and duplicates. -#}
+{% macro judged_rows(source_relation) -%}
+    {%- set contract = source_contract(source_relation) -%}
+    {%- set columns = contract.columns.values() | list -%}
+    {%- set zone = contract.meta.get('timestamps_in', 'UTC') -%}
+    {%- set key = contract.meta.key -%}
+    {%- set load_kind = contract.meta.load_kind -%}
+    {#- A copy repeats the row before it: of its extract, of its key over time (so a correction that is
+        taken back counts), or of all changes. -#}
+    {%- set repeats_within = ['_extracted_at', '_content_hash'] if load_kind == 'full'
+        else key if load_kind == 'append' and key else ['_content_hash'] -%}
+    {%- set has_conflicts = key and load_kind != 'increment' -%}
+    {%- set only_here = ['_cast_reasons', '_reasons_found', '_landed', '_is_in_conflict', '_is_copy'] -%}
+    with
+
+    landed as (
+        select * from {{ source_relation }}
     ),
+
+    {{ ruled_rows(contract, content_hash='md5(' ~ content_text(columns, zone) ~ ')') }},
 
     contradicted as (
         select
@@ -168,6 +179,6 @@
         case
             when _status = 'quarantined' then coalesce(_reasons_found, 'key_conflict')
         end as _reasons,
-        case when _status = 'quarantined' then _landed_content end as _raw_content
+        case when _status = 'quarantined' then {{ raw_content(columns, '_landed.') }} end as _raw_content
     from judged
 {%- endmacro %}

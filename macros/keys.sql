@@ -52,3 +52,15 @@
 {% macro special_members() -%}
     (values ('-1', 'Unknown'), ('-2', 'Not applicable')) as special (member_key, meaning)
 {%- endmacro %}
+
+{#- Minutes from UTC of an offset as +hh:mm, +hhmm or Z; NULL for anything else. -#}
+{% macro offset_minutes(expression) -%}
+    case
+        when upper({{ expression }}) = 'Z' then 0
+        when {{ matches(expression, '^[+-](0[0-9]|1[0-4]):?[0-5][0-9]$') }}
+            then (case when {{ expression }} like '-%' then -1 else 1 end) * (
+                60 * cast(substr({{ expression }}, 2, 2) as integer)
+                + cast(right({{ expression }}, 2) as integer)
+            )
+    end
+{%- endmacro %}

@@ -1,0 +1,177 @@
+{#- Like judged_rows, for an entity that is appended to without end: only new loads are read, and the
+    key is unique over all history. The first known row of a key counts; one that says the same is a
+    duplicate, one that says something else is refused. In history keys are looked up by 8 bytes of
+    their md5, then compared exactly among the few that share them.
+
+    With the var `event_stream` an event that comes later than `event_window_hours` waits in
+    quarantine (`late_event`); the next build without it judges it again. -#}
+{% macro judged_events(source_relation) -%}
+    {%- set contract = source_contract(source_relation) -%}
+    {%- set columns = contract.columns.values() | list -%}
+    {%- set key = (contract.meta.key or ['null'])[0] -%}
+    {%- set key_hash = fingerprint(cleaned(key)) -%}
+    {%- set own_hash = fingerprint("'/' || _load_id || '/' || _row_number") -%}
+    {%- set is_late = "coalesce(_known_at > " ~ contract.meta.get('business_time', 'null') ~ " + interval '"
+        ~ var('event_window_hours') ~ " hours', false)" if var('event_stream', false) else 'false' -%}
+    {%- set only_here = ['_cast_reasons', '_reasons_found', '_landed', '_is_late'] -%}
+    {%- set ranked_here = ['_landed_content', '_content', '_first_content', '_rank'] -%}
+    {%- set judged_again = ['_status', '_reasons', '_raw_content'] -%}
+    with
+
+    {% if is_incremental() -%}
+    new_loads as (
+        select load_id from {{ source('landing', 'loads') }}
+        where
+            source_system = '{{ source_relation.schema }}'
+            and entity = '{{ source_relation.identifier }}'
+            and load_id not in (select distinct _load_id from {{ this }})
+    ),
+
+    {% endif -%}
+    landed as (
+        select * from {{ source_relation }}
+        {%- if is_incremental() %}
+        where _load_id in (select load_id from new_loads)
+        {%- endif %}
+    ),
+
+    landed_hashes as (
+        select {{ key_hash }} as key_hash from landed
+        where {{ cleaned(key) }} is not null
+    ),
+
+    {% if is_incremental() -%}
+    known_rows as (
+        select * from {{ this }}
+        where
+            _key_hash in (select key_hash from landed_hashes)
+            {%- if not var('event_stream', false) %}
+            or _key_hash in (select _key_hash from {{ this }} where _reasons = 'late_event')
+            {%- endif %}
+    ),
+
+    {% endif -%}
+    contested_hashes as (
+        select key_hash from landed_hashes
+        group by key_hash
+        having count(*) > 1
+        {%- if is_incremental() %}
+        union
+        select _key_hash as key_hash from known_rows
+        {%- endif %}
+    ),
+
+    uncontested_landed as (
+        select * from landed
+        where coalesce({{ key_hash }} not in (select key_hash from contested_hashes), true)
+    ),
+
+    contested_landed as (
+        select * from landed
+        where {{ key_hash }} in (select key_hash from contested_hashes)
+    ),
+
+    {{ ruled_rows(contract, 'uncontested_landed', dates_history=false) }},
+
+    {{ ruled_rows(contract, 'contested_landed', 'contested_', dates_history=false) }},
+
+    dated_rows as (
+        select
+            *,
+            {{ is_late }} as _is_late
+        from ruled
+    ),
+
+    uncontested_rows as (
+        select
+            {{ all_columns_except(only_here) }},
+            coalesce({{ fingerprint(key) }}, {{ own_hash }}) as _key_hash,
+            case
+                when _reasons_found is not null or _is_late then 'quarantined' else 'accepted'
+            end as _status,
+            coalesce(_reasons_found, case when _is_late then 'late_event' end) as _reasons,
+            case
+                when _reasons_found is not null or _is_late
+                    then {{ raw_content(columns, '_landed.') }}
+            end as _raw_content
+        from dated_rows
+    ),
+
+    contested_rows as (
+        select
+            {{ all_columns_except(['_cast_reasons', '_reasons_found', '_landed']) }},
+            {{ fingerprint(key) }} as _key_hash,
+            _reasons_found,
+            {{ is_late }} as _is_late,
+            {{ typed_content(columns) }} as _content,
+            {{ raw_content(columns, '_landed.') }} as _landed_content
+        from contested_ruled
+        {%- if is_incremental() %}
+        union all by name
+        select
+            {{ all_columns_except(judged_again) }},
+            case
+                when _reasons not in ('late_event', '{{ key }}_reused') then _reasons
+            end as _reasons_found,
+            {{ is_late }} as _is_late,
+            {{ typed_content(columns) }} as _content,
+            coalesce(_raw_content, {{ typed_content(columns) }}) as _landed_content
+        from known_rows
+        {%- endif %}
+    ),
+
+    ranked_rows as (
+        select
+            *,
+            first_value(_content) over by_knowledge as _first_content,
+            row_number() over by_knowledge as _rank
+        from contested_rows
+        window by_knowledge as (
+            partition by {{ key }}, _reasons_found is null
+            order by _is_late, _known_at nulls last, _content, _load_id, _row_number
+        )
+    ),
+
+    rejudged_rows as (
+        select
+            *,
+            case
+                when _reasons_found is not null then 'quarantined'
+                when _rank = 1 and _is_late then 'quarantined'
+                when _rank = 1 then 'accepted'
+                when _content = _first_content then 'duplicate'
+                else 'quarantined'
+            end as _status
+        from ranked_rows
+    ),
+
+    judged as (
+        select * from uncontested_rows
+        union all by name
+        select
+            {{ all_columns_except(ranked_here + ['_reasons_found', '_is_late']) }},
+            case
+                when _status = 'quarantined'
+                    then coalesce(
+                        _reasons_found,
+                        case when _rank = 1 then 'late_event' else '{{ key }}_reused' end
+                    )
+            end as _reasons,
+            case when _status = 'quarantined' then _landed_content end as _raw_content
+        from rejudged_rows
+    )
+
+    select * from judged
+{%- endmacro %}
+
+{#- What an accepted row says, as JSON like `raw_content`, from its typed columns. -#}
+{% macro typed_content(columns) -%}
+    {%- set fields = {} -%}
+    {%- for column in columns -%}
+        {%- for leaf in contract_leaves(column) -%}
+            {%- set name = leaf.name ~ ('_token' if leaf.is_pii else '') -%}
+            {%- do fields.update({leaf.name: "cast(" ~ name ~ " as varchar)"}) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ without_addresses(json_object(fields)) }}
+{%- endmacro %}

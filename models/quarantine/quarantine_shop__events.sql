@@ -1,0 +1,1 @@
+{{ quarantined_rows(ref('base_shop__events')) }}
