@@ -61,6 +61,11 @@ class Home:
         return self.root / "extracts"
 
     @property
+    def segments(self) -> Path:
+        """What collector and consumer took in, one folder per source; gone once it is landed."""
+        return self.root / "segments"
+
+    @property
     def raw(self) -> Path:
         """The bytes as they came, one folder per load."""
         return self.root / "raw"

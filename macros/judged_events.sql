@@ -7,6 +7,7 @@
     quarantine (`late_event`); the next build without it judges it again. -#}
 {% macro judged_events(source_relation) -%}
     {%- set contract = source_contract(source_relation) -%}
+    {%- set loads = source('landing', 'loads') -%}
     {%- set columns = contract.columns.values() | list -%}
     {%- set key = (contract.meta.key or ['null'])[0] -%}
     {%- set key_hash = fingerprint(cleaned(key)) -%}
@@ -20,7 +21,7 @@
 
     {% if is_incremental() -%}
     new_loads as (
-        select load_id from {{ source('landing', 'loads') }}
+        select load_id from {{ loads }}
         where
             source_system = '{{ source_relation.schema }}'
             and entity = '{{ source_relation.identifier }}'

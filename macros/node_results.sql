@@ -30,9 +30,11 @@
         invoked_at timestamp,
         ended_at timestamp
     );
+    alter table ops.invocations add column if not exists is_streamed boolean default false;
     {%- if execute and is_recorded() %}
     -- A run that is killed leaves ended_at empty, and tables of which nobody knows the state.
-    insert into ops.invocations values ('{{ invocation_id }}', {{ literal_time(run_started_at) }}, null);
+    insert into ops.invocations (invocation_id, invoked_at, ended_at, is_streamed)
+    values ('{{ invocation_id }}', {{ literal_time(run_started_at) }}, null, {{ var('event_stream', false) }});
     {%- endif %}
 {%- endmacro %}
 
@@ -55,6 +57,14 @@
             {{ "'" ~ (result.message | string | replace("'", "''")) ~ "'" if result.message else 'null' }}
         ){{ "," if not loop.last }}
         {%- endfor %};
+        {%- endif %}
+        {%- if var('event_stream', false) %}
+        -- Of the builds of a stream, one every few seconds, only the last is kept.
+        delete from ops.node_results where invocation_id in (
+            select invocation_id from ops.invocations
+            where is_streamed and invocation_id <> '{{ invocation_id }}'
+        );
+        delete from ops.invocations where is_streamed and invocation_id <> '{{ invocation_id }}';
         {%- endif %}
         update ops.invocations
         set ended_at = {{ literal_time(modules.datetime.datetime.now(modules.pytz.utc)) }}

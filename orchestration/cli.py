@@ -21,6 +21,7 @@ from orchestration.commands.publish import publish, rollback, versions
 from orchestration.commands.run import run
 from orchestration.commands.sql import sql
 from orchestration.commands.status import status
+from orchestration.commands.stream import stream
 from orchestration.commands.trace import trace
 
 app = typer.Typer(
@@ -34,7 +35,7 @@ models = typer.Typer(help="Versions of the Python models.", no_args_is_help=True
 app.add_typer(admin, name="admin")
 app.add_typer(models, name="models")
 
-for command in (land, simulate, run, publish, status, sql, diff, trace, prove_incremental):
+for command in (land, simulate, run, stream, publish, status, sql, diff, trace, prove_incremental):
     app.command()(command)
 for command in (versions, rollback, rebuild_history, prepare, is_empty):
     admin.command()(command)

@@ -22,10 +22,12 @@ def find_files(
     if source is not None and source not in contracts:
         raise _unknown_source(contracts, source)
     if path is None:
-        folders = [home.extracts / source] if source else _source_folders(home)
         loose = [] if source else _files_in(home.extracts, deep=False)
         return [("", file) for file in loose] + [
-            (folder.name, file) for folder in folders for file in _files_in(folder)
+            (folder.name, file)
+            for zone in (home.extracts, home.segments)
+            for folder in ([zone / source] if source else _source_folders(zone))
+            for file in _files_in(folder)
         ]
     path = path.absolute()
     if not path.exists():
@@ -34,16 +36,17 @@ def find_files(
     if path.is_file():
         return [(name, path)]
     files = _files_in(path)
-    if not files:
+    if not files and path != home.segments / name:
         raise ConfigError(f"The folder {path} holds no files.", "Give a folder with extracts.")
     return [(name, file) for file in files]
 
 
 def _source_of(home: Home, contracts: Contracts, path: Path) -> str:
-    if path.is_relative_to(home.extracts) and path != home.extracts:
-        name = path.relative_to(home.extracts).parts[0]
-        if name in contracts:
-            return name
+    for zone in (home.extracts, home.segments):
+        if path.is_relative_to(zone) and path != zone:
+            name = path.relative_to(zone).parts[0]
+            if name in contracts:
+                return name
     if len(contracts) == 1:
         return next(iter(contracts))
     raise ConfigError(
@@ -58,11 +61,11 @@ def _unknown_source(contracts: Contracts, name: str) -> ConfigError:
     )
 
 
-def _source_folders(home: Home) -> list[Path]:
-    if not home.extracts.is_dir():
+def _source_folders(zone: Path) -> list[Path]:
+    if not zone.is_dir():
         return []
     return sorted(
-        path for path in home.extracts.iterdir() if path.is_dir() and not path.name.startswith(".")
+        path for path in zone.iterdir() if path.is_dir() and not path.name.startswith(".")
     )
 
 

@@ -77,7 +77,7 @@ def land_paths(
     force: bool = False,
     report: Callable[[FileOutcome], None] | None = None,
 ) -> list[FileOutcome]:
-    """Lands a file, a folder, or without `path` everything in the extracts zone.
+    """Lands a file, a folder, or without `path` everything in the zones of extracts and segments.
 
     `extracted_at` (naive UTC) and `encoding` override what the files and the contract declare;
     `force` switches the volume guard off. Outcomes come in landing order, also to `report` one by
@@ -94,6 +94,8 @@ def land_paths(
     outcomes: list[FileOutcome] = []
 
     def done(outcome: FileOutcome) -> None:
+        if outcome.status != "refused" and outcome.path.is_relative_to(home.segments):
+            outcome.path.unlink(missing_ok=True)  # the raw zone has the bytes
         outcomes.append(outcome)
         if report is not None:
             report(outcome)
@@ -339,7 +341,8 @@ class Landing:
             rejects_path=pending.parts.rejects,
         ) as sink:
             kind, encoding = self._read(content, contract, sink)
-        if sink.rejected and not sink.rows:
+        is_segment = delivery.path.is_relative_to(self._home.segments)
+        if sink.rejected and not sink.rows and not is_segment:
             raise RefusedFileError(
                 f"No line of the file can be read as a row ({sink.first_reject}).",
                 "Mend the file, or name its --encoding, and land it again.",

@@ -20,6 +20,7 @@ _PASSED = {"success", "pass", "warn"}
 _BUILT_TYPES = {"model", "snapshot", "seed"}
 _SCORES = "scores"  # the dbt sources of these names: predictions, and the records of loads
 _BOOKS = "landing"
+STREAM_TAG = "stream"
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,11 @@ def read_scores(home: Home) -> dict[str, Score]:
 
 
 def reasons_not_to_publish(
-    manifest: Mapping[str, Any], state: BuildState, published: Sequence[Mapping[str, Any]]
+    manifest: Mapping[str, Any],
+    state: BuildState,
+    published: Sequence[Mapping[str, Any]],
+    *,
+    streamed: bool = False,
 ) -> list[str]:
     """Why the working file must not be published, one sentence each; empty when it may.
 
@@ -129,7 +134,12 @@ def reasons_not_to_publish(
     the latest load of its source and after the scores it reads, which must be newer than their
     features; every test on them must have passed since. After a dbt run that never ended nothing
     counts that was not built again.
+
+    With `streamed` only the models with the tag `stream` must be that new: all else is as the last
+    whole build left it.
     """
+    if streamed:
+        manifest = _as_streamed(manifest)
     nodes, parents = manifest["nodes"], manifest["parent_map"]
     needed = _with_ancestors([node["unique_id"] for node in published], parents)
     built = {key for key in needed if _is_built(nodes.get(key))}
@@ -146,6 +156,24 @@ def reasons_not_to_publish(
     reasons.extend(_score_reasons(manifest, state, needed))
     reasons += waiting
     return reasons
+
+
+def is_streamed(node: Mapping[str, Any]) -> bool:
+    """Whether a node of the manifest is built, or tested, while events stream."""
+    return STREAM_TAG in node.get("tags", ())
+
+
+def _as_streamed(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The manifest without the edges from what streams, or was landed, to what does not."""
+    nodes = manifest["nodes"]
+    streams = {unique_id for unique_id, node in nodes.items() if is_streamed(node)}
+    edges = {
+        unique_id: parents
+        if unique_id in streams
+        else [key for key in parents if key not in streams and key not in manifest["sources"]]
+        for unique_id, parents in manifest["parent_map"].items()
+    }
+    return {**manifest, "parent_map": edges}
 
 
 def _unfinished_reasons(
@@ -297,7 +325,7 @@ def _unfinished(connection: duckdb.DuckDBPyConnection) -> datetime | None:
     if not _exists(connection, "invocations"):
         return None
     rows = connection.execute(
-        "select max(invoked_at) from ops.invocations where ended_at is null"
+        "select max(invoked_at) from ops.invocations where ended_at is null and not is_streamed"
     ).fetchall()
     found: datetime | None = rows[0][0]
     return found

@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+import yaml
 from filelock import FileLock
 
 from ingest.errors import ConfigError
@@ -63,6 +64,13 @@ def read_manifest() -> Mapping[str, Any]:
     if not MANIFEST.exists():
         raise ConfigError(f"There is no {MANIFEST}.", "Run `make setup`, or `dbt parse`.")
     return _read_manifest(MANIFEST.stat().st_mtime_ns)
+
+
+def project_variables() -> Mapping[str, Any]:
+    """The vars of dbt_project.yml."""
+    text = (PROJECT_DIR / "dbt_project.yml").read_text(encoding="utf-8")
+    variables: Mapping[str, Any] = yaml.safe_load(text)["vars"]
+    return variables
 
 
 def keep_state(home: Home, manifest: Mapping[str, Any]) -> None:

@@ -6,10 +6,11 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import duckdb
@@ -18,7 +19,11 @@ from ingest.errors import StorehouseError
 from ingest.home import PROJECT_DIR, Home
 from ingest.landing.delivery import PUBLISH_FORMAT
 from ingest.landing.sink import fsync_path
-from orchestration.lib.build_state import read_build_state, reasons_not_to_publish
+from orchestration.lib.build_state import (
+    NodeResult,
+    read_build_state,
+    reasons_not_to_publish,
+)
 from orchestration.lib.duckdb_errors import plain_errors
 from orchestration.lib.project import PUBLISHED_SCHEMAS, keep_state, published_models
 
@@ -77,10 +82,16 @@ class PublishRecord:
     loads: list[str]
     tables: list[TableRecord]
     file: str
+    is_streamed: bool = False
 
 
-def publish(home: Home, manifest: Mapping[str, Any], *, check: bool = True) -> PublishRecord:
+def publish(
+    home: Home, manifest: Mapping[str, Any], *, check: bool = True, streamed: bool = False
+) -> PublishRecord:
     """Publishes the working file and returns the record of it.
+
+    With `streamed` only what streams must be new, the tables that do not stream are taken to be
+    those of the file served now, and no version of it is kept but the one that is served.
 
     Raises PublishRefusedError when a public table is missing, stale or failed its tests,
     StorehouseError when a file cannot be read or written; then the served file is as it was. Call
@@ -89,17 +100,21 @@ def publish(home: Home, manifest: Mapping[str, Any], *, check: bool = True) -> P
     if not home.warehouse_file.exists():
         raise PublishRefusedError([f"There is no working file {home.warehouse_file}."])
     models = published_models(manifest)
+    unchanged: Mapping[tuple[str, str], TableRecord] = {}
     with plain_errors(home.warehouse_file), duckdb.connect(str(home.warehouse_file)) as connection:
         if check:
             state = read_build_state(home, connection)
-            if reasons := reasons_not_to_publish(manifest, state, models):
+            if reasons := reasons_not_to_publish(manifest, state, models, streamed=streamed):
                 raise PublishRefusedError(reasons)
+            if streamed:
+                unchanged = _unchanged(home, models, state.results)
         connection.execute("checkpoint")
         checked = _identity(home.warehouse_file)
     tables = {(node["schema"], node["alias"]) for node in models} | _BOOKKEEPING
     try:
-        keep_state(home, manifest)
-        return _replace_served(home, checked, tables)
+        if not streamed:
+            keep_state(home, manifest)
+        return _replace_served(home, checked, tables, unchanged, streamed)
     except OSError as error:
         raise StorehouseError(
             f"Publishing cannot write to {home.published} ({error.strerror or error}); the file "
@@ -109,8 +124,32 @@ def publish(home: Home, manifest: Mapping[str, Any], *, check: bool = True) -> P
         ) from error
 
 
+def _unchanged(
+    home: Home, models: Sequence[Mapping[str, Any]], results: Mapping[str, NodeResult]
+) -> dict[tuple[str, str], TableRecord]:
+    """The records of the served tables that were not built since, by schema and name."""
+    served = read_publish_record(home)
+    if served is None:
+        return {}
+    published_at = datetime.strptime(served["publish_id"], PUBLISH_FORMAT)
+    records = {(t["schema"], t["table"]): TableRecord(**t) for t in served["tables"]}
+    built = {(m["schema"], m["alias"]): results.get(m["unique_id"]) for m in models}
+    return {
+        table: records[table]
+        for table, result in built.items()
+        if table in records
+        and result
+        and result.completed_at
+        and result.completed_at < published_at
+    }
+
+
 def _replace_served(
-    home: Home, checked: tuple[int, int, int], tables: set[tuple[str, str]]
+    home: Home,
+    checked: tuple[int, int, int],
+    tables: set[tuple[str, str]],
+    unchanged: Mapping[tuple[str, str], TableRecord],
+    streamed: bool,
 ) -> PublishRecord:
     """Copies, strips and renames; whatever goes wrong, only the served file is left behind."""
     versions = home.versions
@@ -126,7 +165,7 @@ def _replace_served(
         if _identity(home.warehouse_file) != checked:
             raise PublishRefusedError(["The working file was changed while it was copied."])
         with plain_errors(temporary):
-            record = _strip_and_stamp(temporary, home, publish_id, tables)
+            record = _strip_and_stamp(temporary, home, publish_id, tables, unchanged, streamed)
         temporary.chmod(0o444)  # for readers: what they write would be in no other version
         fsync_path(temporary)
         _keep_version(temporary, versions, record)
@@ -154,8 +193,11 @@ def versions_in(home: Home) -> list[Path]:
     return list(home.versions.glob("*.duckdb"))
 
 
-def table_records(connection: duckdb.DuckDBPyConnection) -> list[TableRecord]:
-    """Rows and hash of every table in the published schemas of an open file."""
+def table_records(
+    connection: duckdb.DuckDBPyConnection,
+    known: Mapping[tuple[str, str], TableRecord] = MappingProxyType({}),
+) -> list[TableRecord]:
+    """Rows and hash of every table in the published schemas of an open file, but the `known`."""
     tables = connection.execute(
         """
         select table_schema, table_name from information_schema.tables
@@ -167,6 +209,9 @@ def table_records(connection: duckdb.DuckDBPyConnection) -> list[TableRecord]:
     ).fetchall()
     records = []
     for schema, table in tables:
+        if (schema, table) in known:
+            records.append(known[schema, table])
+            continue
         rows, digest = connection.execute(
             f'select count(*), coalesce(sum(hash(t)::hugeint), 0) from "{schema}"."{table}" as t'
         ).fetchall()[0]
@@ -213,7 +258,12 @@ def served_id(home: Home) -> str | None:
 
 
 def _strip_and_stamp(
-    file: Path, home: Home, publish_id: str, tables: set[tuple[str, str]]
+    file: Path,
+    home: Home,
+    publish_id: str,
+    tables: set[tuple[str, str]],
+    unchanged: Mapping[tuple[str, str], TableRecord],
+    streamed: bool,
 ) -> PublishRecord:
     """Drops all but `tables` (schema, name) and writes the table ops.publish."""
     now = datetime.now(UTC)
@@ -233,8 +283,9 @@ def _strip_and_stamp(
             duckdb_version=duckdb.__version__,
             load_count=len(loads),
             loads=loads,
-            tables=table_records(connection),
+            tables=table_records(connection, unchanged),
             file=str(home.published_file),
+            is_streamed=streamed,
         )
         connection.execute(
             """
@@ -303,9 +354,22 @@ def _forget_version(versions: Path, publish_id: str) -> None:
         (versions / publish_id).with_suffix(suffix).unlink(missing_ok=True)
 
 
+def _was_streamed(record: Path) -> bool:
+    try:
+        return bool(json.loads(record.read_text(encoding="utf-8")).get("is_streamed"))
+    except (OSError, ValueError):
+        return False
+
+
 def _drop_old_versions(versions: Path, served: str, before: str | None) -> None:
-    """Keeps the latest ones, and `before`, served until now: after a rollback it is an old one."""
+    """Keeps the latest ones, and `before`, served until now: after a rollback it is an old one.
+
+    Of those that a stream published, one every few seconds, only the one that is served.
+    """
     others = {path.stem for path in versions.glob("*.duckdb")} - {served}
+    for publish_id in [other for other in others if _was_streamed(versions / f"{other}.json")]:
+        _forget_version(versions, publish_id)
+        others.discard(publish_id)
     by_use = sorted(others, key=lambda publish_id: (publish_id == before, publish_id))
     for publish_id in by_use[: 1 - VERSIONS_KEPT]:
         _forget_version(versions, publish_id)

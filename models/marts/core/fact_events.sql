@@ -3,6 +3,7 @@
     incremental_strategy='delete+insert',
     unique_key=['source_system', 'visitor_key', 'event_date_key'],
     on_schema_change='fail',
+    tags=['stream'],
 ) }}
 
 with events as (

@@ -1,4 +1,4 @@
-{{ config(**daily_feature('session_date')) }}
+{{ config(tags=['stream'], **daily_feature('session_date')) }}
 
 with events as (
     select * from {{ ref('fact_events') }}

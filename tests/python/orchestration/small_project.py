@@ -153,11 +153,16 @@ def write_working_file(project: SmallProject) -> None:
                 completed_at timestamp, seconds double, failures bigint, message varchar
             );
             create table ops.invocations (
-                invocation_id varchar, invoked_at timestamp, ended_at timestamp
+                invocation_id varchar,
+                invoked_at timestamp,
+                ended_at timestamp,
+                is_streamed boolean default false
             );
             """
         )
-        connection.execute("insert into ops.invocations values ('a', ?, ?)", [minute(1), minute(6)])
+        connection.execute(
+            "insert into ops.invocations values ('a', ?, ?, false)", [minute(1), minute(6)]
+        )
         for name, started in BUILT.items():
             kind = project.manifest["nodes"][name]["resource_type"]
             connection.execute(

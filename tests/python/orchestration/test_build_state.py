@@ -196,7 +196,7 @@ def test_reads_the_state_from_the_file_and_what_lies_beside_it(working: SmallPro
         assert state.unfinished is None
         score = state.scores["payment_anomaly"]
         assert (score.read_at, score.written_at) == (minute(3), minute(3.5))
-        connection.execute("insert into ops.invocations values ('b', ?, null)", [minute(7)])
+        connection.execute("insert into ops.invocations values ('b', ?, null, false)", [minute(7)])
         assert read_build_state(working.home, connection).unfinished == minute(7)
 
 

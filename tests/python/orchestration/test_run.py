@@ -231,7 +231,9 @@ def test_what_a_bare_dbt_did_between_runs_is_known(demo_copy: Home, storehouse: 
         ).fetchall()
         assert ended == [(0,)]
         # as dbt leaves it when it is killed
-        connection.execute("insert into ops.invocations values ('b', now()::timestamp, null)")
+        connection.execute(
+            "insert into ops.invocations values ('b', now()::timestamp, null, false)"
+        )
     done = storehouse(demo_copy, "publish")
     assert done.returncode == 1
     for reason in (

@@ -1,0 +1,71 @@
+"""`storehouse stream`: what collector and consumer took in, published within seconds."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import Annotated
+
+import typer
+
+from ingest.contracts import load_contracts
+from ingest.errors import LockedError, StorehouseError
+from ingest.home import Home
+from orchestration.commands.shared import prepare_home
+from orchestration.console import console, error_console, friendly_errors
+
+FIRST_PAUSE, LONGEST_PAUSE = 5.0, 60.0
+
+
+def stream(
+    every: Annotated[
+        float, typer.Option(min=0.1, help="Seconds between two looks for new segments.")
+    ] = 1.0,
+    once: Annotated[bool, typer.Option("--once", help="Build what waits, then end.")] = False,
+) -> None:
+    """Land new segments, build the event models and publish, again and again.
+
+    Ends after the batch it is at on SIGTERM and Ctrl-C. A batch that fails is told, and tried again
+    after a pause: what came in is landed and stays.
+    """
+    from orchestration.lib.alerts import alert
+    from orchestration.lib.stream import Stream, observe
+
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with friendly_errors():
+        home = Home.from_env()
+        prepare_home(home)
+        batches = Stream(home, load_contracts())
+        console.print(f"Streaming into {home.published_file}; Ctrl-C ends it.", markup=False)
+        pause, is_waiting = 0.0, False
+        while not stop.is_set():
+            try:
+                batch = batches.batch()
+            except LockedError as error:
+                if not is_waiting:
+                    error_console.print(f"Waiting: {error.message}", markup=False)
+                is_waiting = True
+                continue
+            except StorehouseError as error:
+                if once:
+                    raise
+                if not pause:
+                    alert(f"storehouse stream failed in {home.root}", str(error))
+                error_console.print(str(error), markup=False)
+                pause = min(2 * pause or FIRST_PAUSE, LONGEST_PAUSE)
+                stop.wait(pause)
+                continue
+            pause, is_waiting = 0.0, False
+            if batch is not None:
+                console.print(str(batch), markup=False)
+                for refusal in batch.refusals:
+                    error_console.print(
+                        f"{refusal.path.name}: {refusal.message} {refusal.remedy}", markup=False
+                    )
+                observe(batch)
+            if once:
+                break
+            stop.wait(every)
+    console.print("Stopped.", markup=False)

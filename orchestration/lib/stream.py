@@ -1,0 +1,211 @@
+"""The micro-batch loop: new segments are landed, built into the event models and published.
+
+A batch is what lies in the segments zone when it begins. What a crash leaves half done the next one
+does: a segment goes only when it is landed, a landed load is judged once, and a visitor's day is
+built from all of its events.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import duckdb
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.cli.main import dbtRunner, dbtRunnerResult
+from dbt.contracts.graph.manifest import Manifest
+
+from ingest.contracts import Contracts
+from ingest.errors import StorehouseError
+from ingest.home import PROJECT_DIR, Home
+from ingest.landing import FileOutcome, land_paths
+from ingest.landing.delivery import PUBLISH_FORMAT
+from ingest.landing.records import loads_dir
+from orchestration.lib.dbt_failure import describe_failure, run_results
+from orchestration.lib.duckdb_errors import plain_errors
+from orchestration.lib.lock import warehouse_lock
+from orchestration.lib.project import project_variables
+from orchestration.lib.publish import publish, read_publish_record
+
+HOLDER = "storehouse stream"
+ENTITY = "events"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one batch brought: loads, rows, refused files, seconds by step, and its publish."""
+
+    loads: int
+    rows: int
+    refusals: Sequence[FileOutcome]
+    seconds: Mapping[str, float]
+    publish_id: str | None
+
+    def __str__(self) -> str:
+        steps = ", ".join(f"{step} {taken:.1f}" for step, taken in self.seconds.items())
+        served = f"; published {self.publish_id}" if self.publish_id else ""
+        return f"{self.rows:,} rows in {self.loads:,} segments: {steps} s{served}"
+
+
+class Stream:
+    """The loop over one home.
+
+    Making one parses the project; raises StorehouseError where nothing was built and published yet,
+    or where the project does not parse.
+    """
+
+    def __init__(self, home: Home, contracts: Contracts) -> None:
+        served = read_publish_record(home)
+        if served is None or not home.warehouse_file.exists():
+            raise StorehouseError(
+                f"{home.root} holds no warehouse yet that events could be added to.",
+                "`storehouse run` first.",
+            )
+        self._home = home
+        self._contracts = contracts
+        self._target = home.logs / "dbt" / "stream"
+        self._window = timedelta(hours=int(project_variables()["event_window_hours"]))
+        # When the events were extracted that are landed and not published, such as before a crash.
+        self._pending = _landed_since(home, str(served["publish_id"]))
+        parsed = self._invoke(dbtRunner(), "parse")
+        if not parsed.success:
+            raise StorehouseError(
+                f"dbt cannot read the project: {parsed.exception}", "Mend it, then stream again."
+            )
+        manifest = cast(Manifest, parsed.result)
+        self._dbt = dbtRunner(manifest=manifest)
+        self._manifest: Mapping[str, Any] = manifest.writable_manifest().to_dict()
+
+    def batch(self) -> Batch | None:
+        """Lands, builds and publishes what is new; None when nothing is.
+
+        Raises LockedError when somebody else holds the warehouse for more than a second,
+        StorehouseError when the lake cannot be written, or a build, a test or the publish fails:
+        then the served file is as it was, and the next batch builds what was landed.
+        """
+        if not self._pending and not has_segments(self._home):
+            return None
+        seconds: dict[str, float] = {}
+        publish_id = None
+        with warehouse_lock(self._home, HOLDER, timeout_seconds=1):
+            with _timed(seconds, "land"):
+                outcomes = land_segments(self._home, self._contracts)
+            landed = [outcome for outcome in outcomes if outcome.status == "landed"]
+            self._pending += [
+                outcome.extracted_at or _now() for outcome in landed if outcome.entity == ENTITY
+            ]
+            if self._pending:
+                with _timed(seconds, "build"):
+                    self._build()
+                with _timed(seconds, "publish"):
+                    publish_id = publish(self._home, self._manifest, streamed=True).publish_id
+                self._pending.clear()
+        return Batch(
+            loads=len(landed),
+            rows=sum(outcome.rows for outcome in landed),
+            refusals=[outcome for outcome in outcomes if outcome.status == "refused"],
+            seconds=seconds,
+            publish_id=publish_id,
+        )
+
+    def _build(self) -> None:
+        results = self._target / "run_results.json"
+        results.unlink(missing_ok=True)
+        done = self._invoke(
+            self._dbt,
+            *("build", "--selector", "stream", "--indirect-selection", "empty"),
+            *("--exclude-resource-type", "unit_test"),
+        )
+        if not done.success:
+            nodes = self._manifest["nodes"]
+            output = str(done.exception or "")
+            raise StorehouseError(
+                describe_failure(run_results(results), nodes, output, self._home), ""
+            )
+
+    def _invoke(self, runner: dbtRunner, command: str, *arguments: str) -> dbtRunnerResult:
+        """Runs a dbt command in this process, then lets go of the warehouse file."""
+        first = min(self._pending, default=_now()) - self._window
+        last = max(self._pending, default=_now())
+        days = {  # of business, in whatever zone
+            "first": f"{(first - timedelta(days=1)).date()}",
+            "before": f"{(last + timedelta(days=3)).date()}",
+        }
+        folder, project = os.fspath(self._target), os.fspath(PROJECT_DIR)
+        try:
+            return runner.invoke(
+                [
+                    *("--log-level", "none", "--log-level-file", "info", "--log-path", folder),
+                    *(command, *arguments, "--target-path", folder),
+                    *("--project-dir", project, "--profiles-dir", project),
+                    *("--vars", json.dumps({"event_stream": True, "feature_days": days})),
+                ]
+            )
+        finally:
+            DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def observe(batch: Batch) -> None:
+    """Reports a batch to Dagster as observations of its facts, where Dagster has a home."""
+    if not os.environ.get("DAGSTER_HOME"):
+        return
+    from dagster import AssetKey, AssetObservation, DagsterInstance  # takes a second to import
+
+    metadata: dict[str, int | float | str] = {
+        "rows": batch.rows,
+        "loads": batch.loads,
+        "publish_id": batch.publish_id or "none",
+        **{f"{step}_seconds": taken for step, taken in batch.seconds.items()},
+    }
+    with DagsterInstance.get() as instance:
+        for table in ("fact_events", "fact_sessions"):
+            instance.report_runless_asset_event(
+                AssetObservation(AssetKey(["core", table]), metadata=metadata)
+            )
+
+
+def has_segments(home: Home) -> bool:
+    """Whether anything waits in the segments zone."""
+    return any(not path.name.startswith(".") for path in home.segments.glob("*/*"))
+
+
+def land_segments(home: Home, contracts: Contracts) -> list[FileOutcome]:
+    """Lands what waits in the segments zone, source by source."""
+    return [
+        outcome
+        for source in contracts
+        if (home.segments / source).is_dir()
+        for outcome in land_paths(home, contracts, source, home.segments / source)
+    ]
+
+
+def _landed_since(home: Home, publish_id: str) -> list[datetime]:
+    """When the events were extracted that were landed after a publish, naive UTC."""
+    published_at = datetime.strptime(publish_id, PUBLISH_FORMAT)
+    files = os.fspath(loads_dir(home) / "*.parquet")
+    with plain_errors(loads_dir(home)), duckdb.connect() as connection:
+        rows = connection.execute(
+            "select distinct coalesce(extracted_at, received_at) from read_parquet(?) "
+            "where entity = ? and received_at > ?",
+            [files, ENTITY, published_at],
+        ).fetchall()
+    return [row[0] for row in rows]
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], step: str) -> Iterator[None]:
+    began = time.perf_counter()
+    try:
+        yield
+    finally:
+        seconds[step] = time.perf_counter() - began
