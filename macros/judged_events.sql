@@ -3,8 +3,9 @@
     duplicate, one that says something else is refused. In history keys are looked up by 8 bytes of
     their md5, then compared exactly among the few that share them.
 
-    With the var `event_stream` an event that comes later than `event_window_hours` waits in
-    quarantine (`late_event`); the next build without it judges it again. -#}
+    With the var `event_stream` no row that was accepted gives way: an event that comes later than
+    `event_window_hours`, or was known before the one that is accepted under its key, waits in
+    quarantine (`late_event`). The next build without that var judges it again. -#}
 {% macro judged_events(source_relation) -%}
     {%- set contract = source_contract(source_relation) -%}
     {%- set loads = source('landing', 'loads') -%}
@@ -12,10 +13,11 @@
     {%- set key = (contract.meta.key or ['null'])[0] -%}
     {%- set key_hash = fingerprint(cleaned(key)) -%}
     {%- set own_hash = fingerprint("'/' || _load_id || '/' || _row_number") -%}
+    {%- set is_streamed = var('event_stream', false) -%}
     {%- set is_late = "coalesce(_known_at > " ~ contract.meta.get('business_time', 'null') ~ " + interval '"
-        ~ var('event_window_hours') ~ " hours', false)" if var('event_stream', false) else 'false' -%}
+        ~ var('event_window_hours') ~ " hours', false)" if is_streamed else 'false' -%}
     {%- set only_here = ['_cast_reasons', '_reasons_found', '_landed', '_is_late'] -%}
-    {%- set ranked_here = ['_landed_content', '_content', '_first_content', '_rank'] -%}
+    {%- set ranked_here = ['_reasons_found', '_is_late', '_was_accepted', '_content', '_landed_content', '_place', '_first_content', '_first_place', '_rank'] -%}
     {%- set judged_again = ['_status', '_reasons', '_raw_content'] -%}
     with
 
@@ -46,7 +48,7 @@
         select * from {{ this }}
         where
             _key_hash in (select key_hash from landed_hashes)
-            {%- if not var('event_stream', false) %}
+            {%- if not is_streamed %}
             or _key_hash in (select _key_hash from {{ this }} where _reasons = 'late_event')
             {%- endif %}
     ),
@@ -104,32 +106,49 @@
             {{ fingerprint(key) }} as _key_hash,
             _reasons_found,
             {{ is_late }} as _is_late,
+            false as _was_accepted,
             {{ typed_content(columns) }} as _content,
             {{ raw_content(columns, '_landed.') }} as _landed_content
         from contested_ruled
         {%- if is_incremental() %}
-        union all by name
+        union all
         select
             {{ all_columns_except(judged_again) }},
             case
                 when _reasons not in ('late_event', '{{ key }}_reused') then _reasons
             end as _reasons_found,
-            {{ is_late }} as _is_late,
+            {{ "coalesce(_reasons = 'late_event', false)" if is_streamed else 'false' }} as _is_late,
+            _status = 'accepted' as _was_accepted,
             {{ typed_content(columns) }} as _content,
             coalesce(_raw_content, {{ typed_content(columns) }}) as _landed_content
         from known_rows
         {%- endif %}
     ),
 
+    placed_rows as (
+        select
+            *,
+            row_number() over (
+                partition by {{ key }}, _reasons_found is null
+                order by _known_at nulls last, _content, _load_id, _row_number
+            ) as _place
+        from contested_rows
+    ),
+
     ranked_rows as (
         select
             *,
-            first_value(_content) over by_knowledge as _first_content,
-            row_number() over by_knowledge as _rank
-        from contested_rows
-        window by_knowledge as (
+            first_value(_content) over choices as _first_content,
+            first_value(_place) over choices as _first_place,
+            row_number() over choices as _rank
+        from placed_rows
+        window choices as (
             partition by {{ key }}, _reasons_found is null
-            order by _is_late, _known_at nulls last, _content, _load_id, _row_number
+            order by
+                {%- if is_streamed %}
+                case when _was_accepted then 0 when _is_late then 2 else 1 end,
+                {%- endif %}
+                _place
         )
     ),
 
@@ -137,28 +156,25 @@
         select
             *,
             case
-                when _reasons_found is not null then 'quarantined'
-                when _rank = 1 and _is_late then 'quarantined'
-                when _rank = 1 then 'accepted'
-                when _content = _first_content then 'duplicate'
-                else 'quarantined'
-            end as _status
+                when _reasons_found is not null then _reasons_found
+                when _place < _first_place or (_rank = 1 and _is_late) then 'late_event'
+                when _rank > 1 and _content <> _first_content then '{{ key }}_reused'
+            end as _reasons
         from ranked_rows
     ),
 
     judged as (
         select * from uncontested_rows
-        union all by name
+        union all
         select
-            {{ all_columns_except(ranked_here + ['_reasons_found', '_is_late']) }},
+            {{ all_columns_except(ranked_here + ['_reasons']) }},
             case
-                when _status = 'quarantined'
-                    then coalesce(
-                        _reasons_found,
-                        case when _rank = 1 then 'late_event' else '{{ key }}_reused' end
-                    )
-            end as _reasons,
-            case when _status = 'quarantined' then _landed_content end as _raw_content
+                when _reasons is not null then 'quarantined'
+                when _rank > 1 then 'duplicate'
+                else 'accepted'
+            end as _status,
+            _reasons,
+            case when _reasons is not null then _landed_content end as _raw_content
         from rejudged_rows
     )
 

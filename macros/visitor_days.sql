@@ -15,15 +15,16 @@
 
     changed_extracts as (
         select
-            accepted_extracts.source_system,
-            accepted_extracts.known_minute
+            coalesce(accepted_extracts.source_system, built_extracts.source_system)
+                as source_system,
+            coalesce(accepted_extracts.known_minute, built_extracts.known_minute) as known_minute
         from accepted_extracts
-        left join built_extracts
+        full outer join built_extracts
             on accepted_extracts.source_system = built_extracts.source_system
             and accepted_extracts.known_minute = built_extracts.known_minute
         where
-            accepted_extracts.event_count <> coalesce(built_extracts.event_count, 0)
-            or accepted_extracts.seconds_sum <> coalesce(built_extracts.seconds_sum, 0)
+            coalesce(accepted_extracts.event_count, 0) <> coalesce(built_extracts.event_count, 0)
+            or coalesce(accepted_extracts.seconds_sum, 0) <> coalesce(built_extracts.seconds_sum, 0)
     ),
 
     {% if not var('event_stream', false) -%}
@@ -58,6 +59,17 @@
             on events.source_system = changed_extracts.source_system
             and date_trunc('minute', events.known_at) = changed_extracts.known_minute
         {%- if not var('event_stream', false) %}
+        union
+        select
+            built.source_system,
+            case
+                when built.visitor_key = '-1' then '' else coalesce(built.device_hash, built.customer_id)
+            end as visitor_id,
+            built.event_date
+        from {{ target }} as built
+        inner join changed_extracts
+            on built.source_system = changed_extracts.source_system
+            and date_trunc('minute', built.known_at) = changed_extracts.known_minute
         union
         select
             events.source_system,

@@ -116,8 +116,10 @@ class Renderer:
         variables: Mapping[str, Any],
         *,
         with_engine: bool = False,
+        is_incremental: bool = False,
     ):
         self._manifest = manifest
+        self._is_incremental = is_incremental
         self._variables = variables
         self._environment = jinja2.Environment(
             extensions=["jinja2.ext.do"], undefined=jinja2.StrictUndefined
@@ -166,6 +168,8 @@ class Renderer:
             "ref": relation,
             "source": relation,
             "config": lambda **settings: "",
+            "is_incremental": lambda: self._is_incremental,
+            "this": "this_table",
             "var": variable,
             "return": give_back,
             "execute": True,
@@ -177,12 +181,25 @@ class Renderer:
 
 
 def project_renderer(
-    manifest: Mapping[str, Any], *, with_engine: bool = False, **variables: Any
+    manifest: Mapping[str, Any],
+    *,
+    with_engine: bool = False,
+    is_incremental: bool = False,
+    **variables: Any,
 ) -> Renderer:
-    """A renderer with the variables of the project, or others of these names."""
+    """A renderer with the variables of the project, or others of these names.
+
+    An incremental model reads `this_table` where `is_incremental` is set.
+    """
     project = Path(__file__).resolve().parents[2]
     declared = yaml.safe_load((project / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
-    return Renderer(project, manifest, declared | variables, with_engine=with_engine)
+    return Renderer(
+        project,
+        manifest,
+        declared | variables,
+        with_engine=with_engine,
+        is_incremental=is_incremental,
+    )
 
 
 class _Relation(SimpleNamespace):

@@ -1,7 +1,8 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='delete+insert',
-    unique_key=['source_system', 'visitor_key', 'event_date_key'],
+    unique_key=['source_system', 'visitor_key', 'event_date_key'] if var('event_stream', false)
+        else ['source_system', 'event_id'],
     on_schema_change='fail',
     tags=['stream'],
 ) }}
@@ -69,6 +70,7 @@ keyed_events as (
         coalesce(events.session_event_number, -2) as session_event_number,
         coalesce(events.visitor_key, '-1') as visitor_key,
         events.visitor_class,
+        events.device_hash,
         events.device_kind,
         events.event_type,
         {{ date_key('events.event_date') }} as event_date_key,
