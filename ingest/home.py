@@ -61,6 +61,11 @@ class Home:
         return self.root / "extracts"
 
     @property
+    def segments(self) -> Path:
+        """What the collector and the consumer receive, sealed file by file, until it is landed."""
+        return self.root / "segments"
+
+    @property
     def raw(self) -> Path:
         """The bytes as they came, one folder per load."""
         return self.root / "raw"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from orchestration.commands.admin import is_empty, prepare, rebuild_history
+from orchestration.commands.collect import add, collect, list_keys, revoke
 from orchestration.commands.diff import diff
 from orchestration.commands.land import land, simulate
 from orchestration.commands.models import (
@@ -31,13 +32,18 @@ app = typer.Typer(
 )
 admin = typer.Typer(help="Rarely needed commands.", no_args_is_help=True)
 models = typer.Typer(help="Versions of the Python models.", no_args_is_help=True)
+keys = typer.Typer(help="Keys of those who send to the collector.", no_args_is_help=True)
 app.add_typer(admin, name="admin")
+admin.add_typer(keys, name="keys")
 app.add_typer(models, name="models")
 
-for command in (land, simulate, run, publish, status, sql, diff, trace, prove_incremental):
+for command in (land, collect, simulate, run, publish, status, sql, diff, trace, prove_incremental):
     app.command()(command)
 for command in (versions, rollback, rebuild_history, prepare, is_empty):
     admin.command()(command)
+keys.command("list")(list_keys)
+keys.command()(add)
+keys.command()(revoke)
 models.command("list")(list_models)
 models.command("rollback")(roll_back_model)
 models.command()(compare)
