@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
@@ -82,9 +82,9 @@ def moment(text: str) -> datetime | None:
         return None
 
 
-def in_utc(when: datetime, zone: ZoneInfo) -> datetime:
-    """A time as an aware one in UTC; one without an offset is told by the clocks of `zone`."""
-    return (when if when.tzinfo else when.replace(tzinfo=zone)).astimezone(UTC)
+def aware(when: datetime, zone: ZoneInfo) -> datetime:
+    """A time with its offset; one without is told by the clocks of `zone`."""
+    return when if when.tzinfo else when.replace(tzinfo=zone)
 
 
 def _is_integer(text: str, bound: int) -> bool:

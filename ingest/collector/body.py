@@ -4,30 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
 
 from ingest.collector.limits import Held, Limits
 from ingest.errors import RequestRefusedError
 
 _GZIP = 16 + zlib.MAX_WBITS
 
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+
 
 async def read_body(
-    chunks: AsyncIterator[bytes],
-    encoding: str | None,
-    declared_bytes: str | None,
+    receive: Receive,
+    encoding: str,
+    declared_bytes: str,
     limits: Limits,
     held: Held,
 ) -> bytes:
-    """The whole body; `encoding` and `declared_bytes` are what the headers say of it.
+    """The whole body; `encoding` and `declared_bytes` are what the headers say of it, or ''.
 
     Raises RequestRefusedError: 413 for more bytes than the limit, before or while unzipping, 415
     for another encoding than gzip, 400 for damaged gzip, 408 for a client that takes too long, 429
     when too much is waiting.
     """
-    if declared_bytes and declared_bytes.isdigit() and int(declared_bytes) > limits.body_bytes:
+    if declared_bytes.isdigit() and int(declared_bytes) > limits.body_bytes:
         raise _too_large(limits)
-    match (encoding or "identity").strip().lower():
+    match encoding.strip().lower():
         case "identity" | "":
             unzip = None
         case "gzip" | "x-gzip":
@@ -40,7 +43,13 @@ async def read_body(
     size = 0
     try:
         async with asyncio.timeout(limits.read_seconds):
-            async for chunk in chunks:
+            is_whole = False
+            while not is_whole:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise RequestRefusedError(400, "The client went away.")
+                is_whole = not message.get("more_body", False)
+                chunk = message.get("body", b"")
                 part = chunk if unzip is None else unzip.take(chunk, limits.body_bytes - size)
                 size += len(part)
                 if size > limits.body_bytes:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from ingest.casts import RESERVED_IDS, cleaned, in_utc, moment, reads
+from ingest.casts import RESERVED_IDS, aware, cleaned, moment, reads
 from ingest.collector.records import Record
 from ingest.contracts import Column, Contract, SourceContract, column_name
 from ingest.landing.columns import lookup
@@ -28,7 +28,6 @@ _MOST_PLANS = 1_000
 _CONTAINERS = {dict, list}
 # A time that may not lie ahead: of an event, and of a change, as staging has it.
 _NOT_AHEAD = {"append": "occurred_at", "increment": "updated_at"}
-_BEFORE_COLON = (b" :", b"\t:", b"\n:", b"\r:")
 
 Finds = Callable[[Any], str | None]
 Problem = dict[str, str | None]
@@ -83,14 +82,17 @@ class Checker:
             return _refused(record.fault)
         if type(value) is not dict:
             return _refused("not a JSON object")
-        if line.count(b"{") + line.count(b"[") > MOST_DEPTH and _depth(value) > MOST_DEPTH:
-            return _refused(f"nested more than {MOST_DEPTH} levels deep")
         is_flat = _CONTAINERS.isdisjoint(map(type, value.values()))
-        keys = len(value) if is_flat else _key_count(value)
+        if is_flat:
+            keys = len(value)
+        elif _depth(value) > MOST_DEPTH:
+            return _refused(f"nested more than {MOST_DEPTH} levels deep")
+        else:
+            keys = _key_count(value)
         try:
-            # A key is followed by `":`, and so is a text that looks like one, but not a key before
-            # a space: the count is right or too large.
-            if line.count(b'":') != keys or any(blank in line for blank in _BEFORE_COLON):
+            # Where no blank is before a colon, each key is followed by `":`, and a text may look
+            # like one: the count is that of the keys, or some key may occur twice.
+            if line.count(b'":') != keys or b" :" in line or b"\t" in line:
                 value = decode_json(line.decode())
             try:
                 return self._judge(line, value, is_flat)
@@ -203,7 +205,7 @@ class Checker:
             when = moment(text)
             if when is None:
                 return "not of type timestamp"
-            if in_utc(when, zone) > self._latest:
+            if aware(when, zone) > self._latest:
                 return "more than a day in the future"
             return None
 

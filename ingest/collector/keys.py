@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 import stat
+import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
@@ -19,6 +20,7 @@ from ingest.home import Home
 from ingest.landing.sink import fsync_path
 
 KEY_BYTES = 32
+LOOK_SECONDS = 0.5  # how often a collector looks whether the file has changed
 FILE_NAME = "collector_keys.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
@@ -99,6 +101,7 @@ class KeyRing:
     def __init__(self, home: Home) -> None:
         self._home = home
         self._path = home.secrets / FILE_NAME
+        self._look_at = 0.0
         self._seen: tuple[int, int, int] | None = None
         self._keys: list[Key] = []
 
@@ -116,6 +119,10 @@ class KeyRing:
         return found
 
     def _refresh(self) -> None:
+        now = time.monotonic()
+        if now < self._look_at:
+            return
+        self._look_at = now + LOOK_SECONDS
         try:
             status = self._path.stat()
         except OSError:
@@ -123,8 +130,9 @@ class KeyRing:
             return
         seen = (status.st_ino, status.st_mtime_ns, status.st_mode)
         if seen != self._seen:
+            self._seen, self._keys, self._look_at = None, [], now  # should they be unreadable
             self._keys = read_keys(self._home)
-            self._seen = seen
+            self._seen, self._look_at = seen, now + LOOK_SECONDS
 
 
 def _digest(key: str) -> str:

@@ -23,6 +23,8 @@ class Metrics:
             "records", "Records by what became of them", ("source", "entity", "status")
         )
         self._requests = self._counter("requests", "Answered requests with records", ("code",))
+        self._of_labels: dict[tuple[str, str, str], Counter] = {}
+        self._of_code: dict[int, Counter] = {}
         self._bytes = self._counter("written_bytes", "Bytes written to segments and flushed")
         self._failures = self._counter("disk_failures", "Writes and flushes the disk refused")
         self._sealed = self._counter("sealed_segments", "Segments sealed")
@@ -54,13 +56,18 @@ class Metrics:
 
     def answered(self, code: int, source: str, entity: str, statuses: Count[str]) -> None:
         """Counts an answer and the records it tells of."""
-        self._requests.labels(str(code)).inc()
+        self.refused(code)
         for status, count in statuses.items():
-            self._records.labels(source, entity, status).inc(count)
+            labels = (source, entity, status)
+            if labels not in self._of_labels:
+                self._of_labels[labels] = self._records.labels(*labels)
+            self._of_labels[labels].inc(count)
 
     def refused(self, code: int) -> None:
         """Counts a request of which nothing was taken."""
-        self._requests.labels(str(code)).inc()
+        if code not in self._of_code:
+            self._of_code[code] = self._requests.labels(str(code))
+        self._of_code[code].inc()
 
     def synced(self, seconds: float, size: int) -> None:
         """Counts one group of `size` bytes that is on disk."""

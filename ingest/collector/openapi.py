@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ingest.contracts import Column, Contract
+from ingest.collector.collector import is_collected
+from ingest.contracts import Column, Contract, Contracts
 from ingest.types import DataType, ListOf, Scalar
 
 _TIME = "2025-01-31T06:00:00Z"
@@ -33,6 +34,57 @@ _SAMPLES: Mapping[str, Any] = {
 }
 
 
+SECURITY_SCHEMES: Mapping[str, Any] = {
+    "X-API-Key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    "Bearer": {"type": "http", "scheme": "bearer"},
+}
+
+
+def record_paths(contracts: Contracts) -> dict[str, Any]:
+    """The paths that take records, with an example for each body and answer."""
+    taken = [
+        contract
+        for source in contracts.values()
+        for contract in source.entities.values()
+        if is_collected(contract)
+    ]
+    events = [contract for contract in taken if contract.entity == "events"]
+    others = [contract for contract in taken if contract.entity != "events"]
+    return {
+        "/events": {
+            "post": {
+                "summary": "Take events: one, an array, or one per line.",
+                "description": "An event without `event_id` gets one, which the answer tells.",
+                **_operation(events, with_ids=True),
+            }
+        },
+        "/records/{entity}": {
+            "post": {
+                "summary": "Take records of an entity: one, an array, or one per line.",
+                "description": "Entities that are delivered as a whole are refused.",
+                "parameters": [
+                    {
+                        "name": "entity",
+                        "in": "path",
+                        "required": True,
+                        "schema": {"enum": sorted({contract.entity for contract in others})},
+                    }
+                ],
+                **_operation(others, with_ids=False),
+            }
+        },
+    }
+
+
+def _operation(contracts: list[Contract], *, with_ids: bool) -> dict[str, Any]:
+    optional = frozenset({"event_id"}) if with_ids else frozenset[str]()
+    return {
+        "requestBody": request_body(contracts, optional=optional),
+        "responses": {str(code): told for code, told in answers(with_ids=with_ids).items()},
+        "security": [{name: []} for name in SECURITY_SCHEMES],
+    }
+
+
 def record_schema(contract: Contract, *, optional: frozenset[str] = frozenset()) -> dict[str, Any]:
     """The JSON schema of one record; columns in `optional` need not be there."""
     return {
@@ -56,8 +108,8 @@ def request_body(
 ) -> dict[str, Any]:
     """The body of a request with records of one of these contracts."""
     schemas = [record_schema(contract, optional=optional) for contract in contracts]
-    one: dict[str, Any] = schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
-    examples = {}
+    one: dict[str, Any] = {"anyOf": schemas}
+    examples: dict[str, Any] = {}
     lines = {}
     for contract in contracts:
         name = f"{contract.source}.{contract.entity}"
@@ -76,7 +128,7 @@ def request_body(
     }
 
 
-def answers(*, with_ids: bool) -> dict[int | str, dict[str, Any]]:
+def answers(*, with_ids: bool) -> dict[int, dict[str, Any]]:
     """The answers to a request with records, by status."""
     accepted: dict[str, Any] = {"index": 0, "status": "accepted", "errors": []}
     rejected: dict[str, Any] = {

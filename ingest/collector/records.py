@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -19,8 +18,7 @@ _BETWEEN = re.compile(rb"\}[ \t\n\r]*,[ \t\n\r]*\{")
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],]', re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One record: its line of JSON and the value; `fault` says why a line is no JSON."""
 
     line: bytes
@@ -28,9 +26,9 @@ class Record:
     fault: str | None = None
 
 
-def is_ndjson(content_type: str | None) -> bool:
+def is_ndjson(content_type: str) -> bool:
     """Whether a Content-Type says that each line is a record."""
-    return (content_type or "").partition(";")[0].strip().lower() in _NDJSON_TYPES
+    return content_type.partition(";")[0].strip().lower() in _NDJSON_TYPES
 
 
 def split_body(body: bytes, *, by_line: bool) -> list[Record]:
@@ -113,9 +111,7 @@ def _elements(text: bytes) -> Iterator[bytes]:
 
 def _on_one_line(text: bytes) -> bytes:
     """In valid JSON a raw line break stands between tokens only, where a space means the same."""
-    if b"\n" in text or b"\r" in text:
-        return text.replace(b"\r", b" ").replace(b"\n", b" ")
-    return text
+    return text.replace(b"\r", b" ").replace(b"\n", b" ")
 
 
 def _unreadable(error: orjson.JSONDecodeError, first_line: int = 1) -> RequestRefusedError:
