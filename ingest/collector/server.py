@@ -6,12 +6,12 @@ import logging
 import signal
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 STOP_SECONDS = 20  # for requests that are under way when the collector is told to stop
 
 
-def serve(app: FastAPI, host: str, port: int) -> bool:
+def serve(app: ASGIApp, host: str, port: int) -> bool:
     """Serves until SIGTERM or SIGINT, then finishes requests and seals; whether it ever started.
 
     Paths, addresses and keys of requests are not logged.
@@ -26,6 +26,8 @@ def serve(app: FastAPI, host: str, port: int) -> bool:
             host=host,
             port=port,
             access_log=False,
+            proxy_headers=False,  # nobody asks for the address of a client
+            ws="none",
             log_config=None,
             log_level=logging.WARNING,
             server_header=False,
