@@ -98,6 +98,7 @@ class GroupWriter:
             self._thread.join()
 
     def _run(self) -> None:
+        batch: list[_Pending] = []
         try:
             while True:
                 with self._changed:
@@ -115,7 +116,8 @@ class GroupWriter:
                     return
         finally:  # also of a fault: nobody waits for a thread that is gone
             with self._changed:
-                batch, self._waiting, self._is_closing = self._waiting, [], True
+                batch += self._waiting
+                self._waiting, self._is_closing = [], True
             _settle(batch, failed=True)
 
     def _seconds_to_next_task(self) -> float:
