@@ -5,8 +5,9 @@ from __future__ import annotations
 import typer
 
 from orchestration.commands.admin import is_empty, prepare, rebuild_history
-from orchestration.commands.collect import add, collect, list_keys, revoke
+from orchestration.commands.collect import collect
 from orchestration.commands.diff import diff
+from orchestration.commands.keys import add_key, list_keys, revoke_key
 from orchestration.commands.land import land, simulate
 from orchestration.commands.models import (
     compare,
@@ -42,8 +43,8 @@ for command in (land, collect, simulate, run, publish, status, sql, diff, trace,
 for command in (versions, rollback, rebuild_history, prepare, is_empty):
     admin.command()(command)
 keys.command("list")(list_keys)
-keys.command()(add)
-keys.command()(revoke)
+keys.command("add")(add_key)
+keys.command("revoke")(revoke_key)
 models.command("list")(list_models)
 models.command("rollback")(roll_back_model)
 models.command()(compare)

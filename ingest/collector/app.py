@@ -71,7 +71,8 @@ def _entity_of(scope: Scope) -> str | None:
 def create_app(home: Home, contracts: Contracts, limits: Limits) -> RecordPaths:
     """The application; segments that dead collectors left are sealed when it starts.
 
-    Starting raises OSError when the home cannot be written to.
+    Raises ContractError for a contract that records cannot be checked against; its start raises
+    OSError when the home cannot be written to.
     """
     collector = Collector(home, contracts, limits)
 

@@ -59,7 +59,7 @@ class _Plan:
 
 
 class Checker:
-    """The checks of one contract."""
+    """The checks of one contract; making it raises ContractError for a type without a rule."""
 
     def __init__(self, source: SourceContract, contract: Contract) -> None:
         self.contract = contract
@@ -68,6 +68,10 @@ class Checker:
         self._plans: dict[tuple[str, ...], _Plan] = {}
         self._gives_ids = contract.key == (EVENT_ID,)
         self._latest = datetime.max.replace(tzinfo=UTC)
+        self._checks = {
+            column.name: (_shape_check(column.type), self._value_check(column))
+            for column in contract.columns
+        }
 
     def check_all(self, records: list[Record], now: datetime) -> Iterator[Verdict]:
         """The verdict on each record that came at `now` (aware)."""
@@ -147,8 +151,7 @@ class Checker:
                 if column.required and not (lacks_event_id and column.name == EVENT_ID):
                     problems.append((column.name, _missing(column, self.contract)))
                 continue
-            shape = _shape_check(column.type)
-            check = self._value_check(column)
+            shape, check = self._checks[column.name]
             if check is None:
                 plain.append((column.name, source, shape))
             elif self.contract.load_kind == "increment" and not self._is_of_deletions(column.name):

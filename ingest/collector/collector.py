@@ -44,7 +44,12 @@ class Collector:
         self.metrics.watch(self.writer.state)
         self._keys = KeyRing(home)
         self._buckets: dict[tuple[str, str], TokenBucket] = {}
-        self._checkers: dict[tuple[str, str], Checker] = {}
+        self._checkers = {
+            (source.name, contract.entity): Checker(source, contract)
+            for source in contracts.values()
+            for contract in source.entities.values()
+            if is_collected(contract)
+        }
 
     async def collect(self, entity: str, headers: Headers, receive: Receive) -> Answer:
         """Takes the records of a request; every refusal is an answer.
@@ -96,12 +101,9 @@ class Collector:
         return key
 
     def _checker(self, source: str, entity: str) -> Checker:
-        if (source, entity) not in self._checkers:
-            contract = self._contract(source, entity)
-            self._checkers[source, entity] = Checker(self.contracts[source], contract)
-        return self._checkers[source, entity]
-
-    def _contract(self, source: str, entity: str) -> Contract:
+        checker = self._checkers.get((source, entity))
+        if checker is not None:
+            return checker
         entities = self.contracts[source].entities
         if entity not in entities:
             raise RequestRefusedError(
@@ -109,14 +111,16 @@ class Collector:
                 f"The source {source} has no such entity.",
                 f"It has: {', '.join(entities)}.",
             )
-        contract = entities[entity]
-        if not is_collected(contract):
-            raise RequestRefusedError(
-                422,
-                f"{source}.{entity} is delivered as a whole: what an extract lacks is deleted.",
-                f"Put the whole extract as a file into extracts/{source}/.",
-            )
-        return contract
+        why = (
+            "is delivered as a whole: what an extract lacks is deleted"
+            if entities[entity].load_kind == "full"
+            else "is delivered in an encoding that JSON does not have"
+        )
+        raise RequestRefusedError(
+            422,
+            f"{source}.{entity} {why}.",
+            f"Put the extract as a file into extracts/{source}/.",
+        )
 
     def _bucket(self, key: Key) -> TokenBucket:
         name = (key.source, key.name)

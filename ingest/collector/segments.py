@@ -21,7 +21,9 @@ from ingest.landing.sink import fsync_path
 
 logger = logging.getLogger(__name__)
 
-_HIDDEN = re.compile(r"\.(.+)\.ndjson\.part")
+# Whoever else writes segments has hidden names of another form, and takes care of them.
+_HIDDEN_ENDING = ".collector.part"
+_HIDDEN = re.compile(rf"\.(.+_0[0-9a-f]{{16}}){re.escape(_HIDDEN_ENDING)}")
 _TAIL_BYTES = 64 * 1024
 
 
@@ -46,7 +48,7 @@ class Segment:
         """
         _make_folder(folder)
         while True:
-            path = folder / f".{stem}_0{secrets.token_hex(8)}.ndjson.part"
+            path = folder / f".{stem}_0{secrets.token_hex(8)}{_HIDDEN_ENDING}"
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o640)
             if _lock(descriptor) and _is_at(path, descriptor):
                 try:
@@ -119,8 +121,8 @@ def sealed_name(hidden: str) -> str:
 
 
 def hidden_segments(zone: Path) -> Iterator[Path]:
-    """The segments of all sources that are being written or were left behind."""
-    for path in sorted(zone.glob("*/.*.ndjson.part")):
+    """The segments of collectors, of all sources, that are being written or were left behind."""
+    for path in sorted(zone.glob(f"*/.*{_HIDDEN_ENDING}")):
         if _HIDDEN.fullmatch(path.name):
             yield path
 

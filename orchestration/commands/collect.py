@@ -1,4 +1,4 @@
-"""`storehouse collect`: the HTTP collector, and `storehouse admin keys`: who may send to it."""
+"""`storehouse collect`: the HTTP collector."""
 
 from __future__ import annotations
 
@@ -6,16 +6,13 @@ from typing import Annotated
 
 import typer
 
-from ingest.collector.keys import add_key, read_keys, revoke_key
+from ingest.collector.keys import read_keys
 from ingest.collector.limits import KIB, MIB, Limits
 from ingest.contracts import load_contracts
-from ingest.errors import ConfigError
 from ingest.home import Home
 from orchestration.console import FAILED, console, error_console, friendly_errors
 
 _DEFAULT = Limits()
-_Name = Annotated[str, typer.Argument(help="Name of the key, such as web-shop.")]
-_Source = Annotated[str, typer.Option(help="Source that the key names, such as shop.")]
 
 
 def collect(
@@ -73,6 +70,7 @@ def collect(
                 "storehouse admin keys add NAME --source shop",
                 markup=False,
             )
+        home.segments.mkdir(parents=True, exist_ok=True)
         app = create_app(home, load_contracts(), limits)
         console.print(
             f"Collecting on http://{host}:{port} into {home.segments}; "
@@ -82,39 +80,3 @@ def collect(
         started = serve(app, host, port)
     if not started:
         raise typer.Exit(FAILED)
-
-
-def add(name: _Name, source: _Source) -> None:
-    """Make a key for a source and print it, this once: only its SHA-256 is kept."""
-    with friendly_errors():
-        _refuse_unknown(source)
-        key = add_key(Home.from_env(), source, name)
-    error_console.print(f"The key {name} of {source}. It cannot be shown again.", markup=False)
-    typer.echo(key)
-
-
-def list_keys(
-    source: Annotated[str | None, typer.Option(help="Only keys of this source.")] = None,
-) -> None:
-    """List the keys by source and name, with the day they were made."""
-    with friendly_errors():
-        keys = [key for key in read_keys(Home.from_env()) if source in (None, key.source)]
-    for key in keys:
-        console.print(f"{key.source}  {key.name}  {key.added_at}", markup=False)
-    if not keys:
-        console.print("There is no key.", markup=False)
-
-
-def revoke(name: _Name, source: _Source) -> None:
-    """Remove a key; a running collector refuses it at once."""
-    with friendly_errors():
-        revoke_key(Home.from_env(), source, name)
-    console.print(f"The key {name} of {source} is revoked.", markup=False)
-
-
-def _refuse_unknown(source: str) -> None:
-    sources = load_contracts()
-    if source not in sources:
-        raise ConfigError(
-            f"There is no source {source!r}.", f"The sources are: {', '.join(sources)}."
-        )

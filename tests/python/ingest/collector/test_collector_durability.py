@@ -255,6 +255,14 @@ def test_a_start_seals_the_whole_lines_of_a_crash(
     assert found == ([left] if left else [])
 
 
+def test_what_somebody_else_writes_is_left_alone(tmp_path: Path) -> None:
+    other = tmp_path / "web" / ".events_topic-0-17.ndjson.part"
+    other.parent.mkdir()
+    other.write_bytes(b'{"a":1}\n')
+    assert recover(tmp_path) == []
+    assert other.exists()
+
+
 def test_a_segment_in_use_is_left_alone(tmp_path: Path) -> None:
     mine = Segment.create(tmp_path / "web", "events")
     mine.append(b"1\n")
@@ -304,8 +312,8 @@ def test_a_seal_whose_folder_is_not_flushed_is_done_again_without_a_second_name(
 
 
 def test_a_sealed_name_starts_with_the_stem_and_ends_with_the_time() -> None:
-    name = sealed_name(".events_00ff.ndjson.part")
-    assert re.fullmatch(r"events_00ff_\d{8}T\d{6}Z\.ndjson", name)
+    name = sealed_name(".events_00123456789abcdef.collector.part")
+    assert re.fullmatch(r"events_00123456789abcdef_\d{8}T\d{6}Z\.ndjson", name)
     assert sealed_name(name) == name
 
 
