@@ -31,6 +31,14 @@ class Answer(NamedTuple):
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
+class _Told(NamedTuple):
+    """The lines of a request that are to be written, and its answer once they are."""
+
+    lines: bytes
+    statuses: Counter[str]
+    answer: Answer
+
+
 class Collector:
     """One collector: its keys, limits, checks and numbers, and the writer of its segments."""
 
@@ -67,17 +75,24 @@ class Collector:
                     self.limits,
                     held,
                 )
-                records = self._records(body, headers, checker.contract)
-                self._bucket(key).take(len(records))
-                verdicts = list(checker.check_all(records, datetime.now(UTC)))
-                lines = [verdict.line for verdict in verdicts if verdict.line]
-                if lines:
-                    held.add_records(len(lines))
-                    stream = (key.source, checker.contract.file_stems[0])
-                    await self.writer.append(stream, b"\n".join(lines) + b"\n")
-            return self._answer(checker.contract, verdicts)
+                told = self._judge(key, checker, body, headers)
+                del body  # what waits for the disk is its lines and the answer, no more
+                if told.lines:
+                    held.add_records(told.statuses["accepted"])
+                    await self.writer.append(
+                        (key.source, checker.contract.file_stems[0]), told.lines
+                    )
+            self.metrics.answered(told.answer.status, key.source, entity, told.statuses)
+            return told.answer
         except RequestRefusedError as refusal:
             return self._refusal(refusal)
+
+    def _judge(self, key: Key, checker: Checker, body: bytes, headers: Headers) -> _Told:
+        records = self._records(body, headers, checker.contract)
+        self._bucket(key).take(len(records))
+        verdicts = list(checker.check_all(records, datetime.now(UTC)))
+        lines = b"".join(verdict.line + b"\n" for verdict in verdicts if verdict.line)
+        return _told(verdicts, lines, has_ids=checker.contract.key == (EVENT_ID,))
 
     def _key_of(self, headers: Headers) -> Key:
         presented = _text(headers, b"x-api-key")
@@ -147,28 +162,6 @@ class Collector:
                 )
         return records
 
-    def _answer(self, contract: Contract, verdicts: list[Verdict]) -> Answer:
-        has_ids = contract.key == (EVENT_ID,)
-        told: list[dict[str, Any]] = []
-        for index, (line, event_id, problems) in enumerate(verdicts):
-            record: dict[str, Any] = {
-                "index": index,
-                "status": "accepted" if line else "rejected",
-                "errors": problems,
-            }
-            if has_ids:
-                record["event_id"] = event_id
-            told.append(record)
-        statuses = Counter(record["status"] for record in told)
-        code = 202 if not statuses["rejected"] else 207 if statuses["accepted"] else 422
-        self.metrics.answered(code, contract.source, contract.entity, statuses)
-        content = {
-            "accepted": statuses["accepted"],
-            "rejected": statuses["rejected"],
-            "records": told,
-        }
-        return Answer(code, orjson.dumps(content))
-
     def _refusal(self, refusal: RequestRefusedError) -> Answer:
         self.metrics.refused(refusal.status)
         content: dict[str, Any] = {"error": refusal.message, "remedy": refusal.remedy}
@@ -186,6 +179,24 @@ def is_collected(contract: Contract) -> bool:
     """Whether records of the entity may come one by one: no whole extract, and text as in JSON."""
     is_utf_8 = contract.encoding.lower().replace("_", "-") in ("utf-8", "utf8", "ascii")
     return contract.load_kind != "full" and is_utf_8
+
+
+def _told(verdicts: list[Verdict], lines: bytes, *, has_ids: bool) -> _Told:
+    records: list[dict[str, Any]] = []
+    for index, (line, event_id, problems) in enumerate(verdicts):
+        record: dict[str, Any] = {
+            "index": index,
+            "status": "accepted" if line else "rejected",
+            "errors": problems,
+        }
+        if has_ids:
+            record["event_id"] = event_id
+        records.append(record)
+    statuses = Counter(record["status"] for record in records)
+    accepted, rejected = statuses["accepted"], statuses["rejected"]
+    content = {"accepted": accepted, "rejected": rejected, "records": records}
+    status = 202 if not rejected else 207 if accepted else 422
+    return _Told(lines, statuses, Answer(status, orjson.dumps(content)))
 
 
 def _text(headers: Headers, name: bytes) -> str:
