@@ -7,29 +7,40 @@ left to do for a record is to look at the values of a few columns.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from ingest.casts import RESERVED_IDS, aware, cleaned, moment, reads
+from ingest.casts import aware, cleaned, moment
 from ingest.collector.records import Record
+from ingest.collector.values import (
+    CONTAINERS,
+    Finds,
+    InexactError,
+    leaf_text,
+    named,
+    nested_check,
+    op_check,
+    plain_text,
+    scalar_check,
+    shape_check,
+    upper_text,
+)
 from ingest.contracts import Column, Contract, SourceContract, column_name
 from ingest.landing.columns import lookup
 from ingest.landing.shapes import ShapeError, decode_json
-from ingest.types import DataType, ListOf, Scalar
+from ingest.types import Scalar
 
 EVENT_ID = "event_id"
 # A segment is named after the second it is sealed in, so up to a second before a record came.
 FUTURE = timedelta(days=1) - timedelta(seconds=1)
 MOST_DEPTH = 64
-_MOST_PLANS = 1_000
-_CONTAINERS = {dict, list}
+_MOST_PLANS = 200  # of each contract; a sender may think up keys for ever
 # A time that may not lie ahead: of an event, and of a change, as staging has it.
 _NOT_AHEAD = {"append": "occurred_at", "increment": "updated_at"}
 
-Finds = Callable[[Any], str | None]
 Problem = dict[str, str | None]
 
 
@@ -39,10 +50,6 @@ class Verdict(NamedTuple):
     line: bytes
     event_id: str | None
     problems: list[Problem]
-
-
-class _InexactError(Exception):
-    """A number whose text must be known, which a float does not tell."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +76,7 @@ class Checker:
         self._gives_ids = contract.key == (EVENT_ID,)
         self._latest = datetime.max.replace(tzinfo=UTC)
         self._checks = {
-            column.name: (_shape_check(column.type), self._value_check(column))
+            column.name: (shape_check(column.type), self._value_check(column))
             for column in contract.columns
         }
 
@@ -86,7 +93,7 @@ class Checker:
             return _refused(record.fault)
         if type(value) is not dict:
             return _refused("not a JSON object")
-        is_flat = _CONTAINERS.isdisjoint(map(type, value.values()))
+        is_flat = CONTAINERS.isdisjoint(map(type, value.values()))
         if is_flat:
             keys = len(value)
         elif _depth(value) > MOST_DEPTH:
@@ -100,7 +107,7 @@ class Checker:
                 value = decode_json(line.decode())
             try:
                 return self._judge(line, value, is_flat)
-            except _InexactError:
+            except InexactError:
                 return self._judge(line, decode_json(line.decode()), is_flat)
         except ShapeError:
             return _refused("a key occurs twice in one object")
@@ -120,11 +127,11 @@ class Checker:
         for name, key, finds in plan.judged:
             if problem := finds(value[key]):
                 found.append((name, problem))
-        if plan.judged_if_kept and (plan.op is None or _upper(value[plan.op]) != "D"):
+        if plan.judged_if_kept and (plan.op is None or upper_text(value[plan.op]) != "D"):
             for name, key, finds in plan.judged_if_kept:
                 if problem := finds(value[key]):
                     found.append((name, problem))
-        event_id = None if plan.event_id is None else _text(value[plan.event_id])
+        event_id = None if plan.event_id is None else plain_text(value[plan.event_id])
         if found:
             return Verdict(b"", event_id, [_problem(*each) for each in dict.fromkeys(found)])
         if plan.lacks_event_id:
@@ -181,9 +188,9 @@ class Checker:
         kind = column.type
         name = column.name
         if not isinstance(kind, Scalar):
-            return _nested_check(kind, column.pii)
+            return nested_check(kind, column.pii)
         if self.contract.load_kind == "increment" and name == "op":
-            return _op_check
+            return op_check
         is_key = name in self.contract.key
         is_required = is_key or (self.contract.load_kind == "increment" and name == "updated_at")
         if column.pii and not is_key:
@@ -192,7 +199,7 @@ class Checker:
             return self._time_check(is_required=is_required)
         if kind.declared == "varchar" and not is_key:
             return None
-        return _scalar_check(kind, is_key=is_key, is_judged=not column.pii)
+        return scalar_check(kind, is_key=is_key, is_judged=not column.pii)
 
     def _time_check(self, *, is_required: bool) -> Finds:
         zone = self._zone
@@ -200,9 +207,9 @@ class Checker:
         def finds(value: Any) -> str | None:
             if value is None:
                 return "missing" if is_required else None
-            if type(value) in _CONTAINERS:
-                return f"{_named(value)} where the contract has timestamp"
-            text = cleaned(value) if type(value) is str else _leaf(value)
+            if type(value) in CONTAINERS:
+                return f"{named(value)} where the contract has timestamp"
+            text = cleaned(value) if type(value) is str else leaf_text(value)
             if text is None:
                 return "missing" if is_required else None
             when = moment(text)
@@ -213,125 +220,6 @@ class Checker:
             return None
 
         return finds
-
-
-def _scalar_check(kind: Scalar, *, is_key: bool, is_judged: bool) -> Finds:
-    is_of_type = reads(kind) if is_judged else None
-    wrong_type = f"not of type {kind.declared}"
-
-    def finds(value: Any) -> str | None:
-        if value is None:
-            return "missing" if is_key else None
-        if type(value) in _CONTAINERS:
-            return f"{_named(value)} where the contract has {kind.declared}"
-        text = cleaned(value) if type(value) is str else _leaf(value)
-        if text is None:
-            return "missing" if is_key else None
-        if is_key and text in RESERVED_IDS:
-            return "reserved"
-        if is_of_type is not None and not is_of_type(text):
-            return wrong_type
-        return None
-
-    return finds
-
-
-def _op_check(value: Any) -> str | None:
-    return None if _upper(value) in ("I", "U", "D") else "none of I, U, D"
-
-
-def _shape_check(kind: DataType) -> Finds:
-    """Finds values that landing rejects because they contradict the declared shape."""
-    if isinstance(kind, Scalar):
-        return lambda value: (
-            f"{_named(value)} where the contract has {kind.declared}"
-            if type(value) in _CONTAINERS
-            else None
-        )
-    return _nested_check(kind, None)
-
-
-def _nested_check(kind: DataType, pii: tuple[str, ...] | None) -> Finds:
-    """The check of a struct or list; personal leaves by shape only, all leaves if `pii` is None."""
-    if isinstance(kind, ListOf):
-        check = _element_check(kind.element, pii)
-
-        def finds_in_list(value: Any) -> str | None:
-            if value is None:
-                return None
-            if type(value) is not list:
-                return f"{_named(value)} where the contract has a list"
-            for number, item in enumerate(value, 1):
-                if problem := check(item):
-                    return f"{problem} (element {number})"
-            return None
-
-        return finds_in_list
-    if isinstance(kind, Scalar):
-        return _element_check(kind, pii)
-    fields = {
-        name: _shape_check(field)
-        if isinstance(field, Scalar) and (pii is None or name in pii)
-        else _element_check(field, pii)
-        for name, field in kind.fields
-    }
-
-    def finds_in_struct(value: Any) -> str | None:
-        if value is None:
-            return None
-        if type(value) is not dict:
-            return f"{_named(value)} where the contract has a struct"
-        for name, check in fields.items():
-            if problem := check(_field_of(value, name)):
-                return f"{name}: {problem}"
-        return None
-
-    return finds_in_struct
-
-
-def _element_check(kind: DataType, pii: tuple[str, ...] | None) -> Finds:
-    if isinstance(kind, Scalar):
-        if pii is None:
-            return _shape_check(kind)
-        return _scalar_check(kind, is_key=False, is_judged=True)
-    return _nested_check(kind, pii)
-
-
-def _field_of(value: Mapping[str, Any], name: str) -> Any:
-    """The field of a struct under its own name or one that landing reads as it."""
-    if name in value:
-        return value[name]
-    found = None
-    for key, item in value.items():
-        if column_name(key) == name:
-            found = item
-    return found
-
-
-def _leaf(value: Any) -> str | None:
-    """The text of a plain value that is no text; raises _InexactError for a float."""
-    if type(value) is bool:
-        return "true" if value else "false"
-    if type(value) is int:
-        return str(value)
-    raise _InexactError
-
-
-def _text(value: Any) -> str | None:
-    """The cleaned text of a plain value; None for none and for a list or an object."""
-    if value is None or type(value) in _CONTAINERS:
-        return None
-    return cleaned(value) if type(value) is str else _leaf(value)
-
-
-def _upper(value: Any) -> str:
-    return (_text(value) or "").upper()
-
-
-def _named(value: Any) -> str:
-    if type(value) is dict:
-        return "an object"
-    return "a list" if type(value) is list else "a plain value"
 
 
 def _missing(column: Column, contract: Contract) -> str:
@@ -358,7 +246,7 @@ def _key_count(value: Any) -> int:
 def _depth(value: Any) -> int:
     """How deep objects and lists are nested; found level by level, for there may be a thousand."""
     depth, level = 0, [value]
-    while level := [item for item in level if type(item) in _CONTAINERS]:
+    while level := [item for item in level if type(item) in CONTAINERS]:
         depth += 1
         level = [
             inner for item in level for inner in (item.values() if type(item) is dict else item)
