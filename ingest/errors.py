@@ -36,3 +36,25 @@ class SecretError(StorehouseError):
 
 class LockedError(StorehouseError):
     """Another process holds the lock that this one needs."""
+
+
+class RequestRefusedError(StorehouseError):
+    """A request to the collector of which nothing was taken.
+
+    `status` is the HTTP status of the answer, `retry_seconds` the wait after which a repetition
+    may be taken, `place` where the body cannot be read: line and column, both from 1.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        remedy: str = "",
+        *,
+        retry_seconds: float | None = None,
+        place: tuple[int, int] | None = None,
+    ) -> None:
+        super().__init__(message, remedy)
+        self.status = status
+        self.retry_seconds = retry_seconds
+        self.place = place

@@ -5,7 +5,9 @@ from __future__ import annotations
 import typer
 
 from orchestration.commands.admin import is_empty, prepare, rebuild_history
+from orchestration.commands.collect import collect
 from orchestration.commands.diff import diff
+from orchestration.commands.keys import add_key, list_keys, revoke_key
 from orchestration.commands.land import land, simulate
 from orchestration.commands.models import (
     compare,
@@ -32,13 +34,20 @@ app = typer.Typer(
 )
 admin = typer.Typer(help="Rarely needed commands.", no_args_is_help=True)
 models = typer.Typer(help="Versions of the Python models.", no_args_is_help=True)
+keys = typer.Typer(help="Keys of those who send to the collector.", no_args_is_help=True)
 app.add_typer(admin, name="admin")
+admin.add_typer(keys, name="keys")
 app.add_typer(models, name="models")
 
-for command in (land, simulate, run, stream, publish, status, sql, diff, trace, prove_incremental):
+for command in (land, collect, simulate, run, stream, publish, status, sql, diff):
+    app.command()(command)
+for command in (trace, prove_incremental):
     app.command()(command)
 for command in (versions, rollback, rebuild_history, prepare, is_empty):
     admin.command()(command)
+keys.command("list")(list_keys)
+keys.command("add")(add_key)
+keys.command("revoke")(revoke_key)
 models.command("list")(list_models)
 models.command("rollback")(roll_back_model)
 models.command()(compare)
