@@ -15,10 +15,13 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
+
 from bench.harness import write_results
 from ingest.simulator import Summary, simulate
 from ingest.simulator.customers import make_customers
-from ingest.simulator.events import make_events
+from ingest.simulator.events import Clickstream, Shop
+from ingest.simulator.lines import make_lines
 from ingest.simulator.orders import day_weights, make_orders
 from ingest.simulator.plan import Plan
 from ingest.simulator.products import make_products
@@ -39,14 +42,17 @@ def measure(scale: str) -> tuple[Summary, int]:
 
 
 def measure_events(scale: str) -> float:
-    """Seconds to make the events of a scale, writing left out."""
+    """Seconds to make the events of a scale, writing and truth left out."""
     plan = Plan.of(scale, 1, None, 3)
     reference = Reference.read(plan)
     products, customers = make_products(plan), make_customers(plan)
     orders = make_orders(plan, reference, customers)
+    full_shelf = np.zeros((products.size, plan.days), dtype=np.bool_)
+    lines, _ = make_lines(plan, reference, customers, products, orders, full_shelf)
+    shop = Shop(reference, customers, products, orders, lines)
     weights = day_weights(plan, reference)
     began = time.perf_counter()
-    for _ in make_events(plan, reference, customers, products, orders, weights):
+    for _ in Clickstream(plan, shop, weights).hours():
         pass
     return time.perf_counter() - began
 

@@ -58,6 +58,14 @@ def spread(total: int, weights: Floats) -> Ints:
     return parts
 
 
+def scatter(numbers: Ints) -> npt.NDArray[np.uint64]:
+    """64 bits for each number (>= 0) that show nothing of it, always the same (splitmix64)."""
+    mixed = numbers.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1)):
+        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+    return mixed
+
+
 @dataclass(frozen=True)
 class Steps:
     """Values of many entities that change at instants: three arrays sorted by entity and instant.

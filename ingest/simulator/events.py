@@ -1,208 +1,238 @@
 """Visits of the web shop and the app, event by event, delivered by the hour.
 
-Plain visits: pages, searches, carts, and a purchase at the end of those that led to an order.
-Days are made one after the other, so that memory does not grow with the number of events.
+Days are made one after the other, so that memory does not grow with the number of events. A day is
+written when the next one is made, as visits run past midnight and purchases begin before it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
-from ingest.simulator.arrays import HOUR, Floats, Ints, draw, pick, spread
+from ingest.simulator.arrays import Floats, Ints, pick
+from ingest.simulator.clicks import BUY, LOOK, PERSON, PUT, SEARCH
 from ingest.simulator.customers import Customers
-from ingest.simulator.lookalikes import households
-from ingest.simulator.marketing import campaigns
+from ingest.simulator.demand import promotion_rush
+from ingest.simulator.edges import DAYS_LATE
+from ingest.simulator.event_delivery import SOUND, break_events, deliver_events
+from ingest.simulator.event_rows import Names, by_hour, event_rows
+from ingest.simulator.event_truth import EventTruth
+from ingest.simulator.funnel import Funnel
+from ingest.simulator.journeys import plan_touches
+from ingest.simulator.layout import Layout, Layouts
+from ingest.simulator.lines import Lines
+from ingest.simulator.marketing import running_campaigns
 from ingest.simulator.orders import Orders
 from ingest.simulator.plan import Plan
 from ingest.simulator.products import Products
+from ingest.simulator.purchases import Purchases, buying_visits
 from ingest.simulator.reference import Reference
-from ingest.simulator.text import ids, iso, tokens, words
-from ingest.simulator.vocabulary import BOT_AGENT, CHANNEL_SHARES, MARKETS, SEARCHES, USER_AGENTS
+from ingest.simulator.schedule import Schedule
+from ingest.simulator.text import ids
+from ingest.simulator.visitors import Visitors, device_kinds
+from ingest.simulator.visits import Visits, edge_visits, looking_visits, machine_visits
+from ingest.simulator.vocabulary import SEARCHES
 
-TYPES = ("page_view", "product_view", "search", "add_to_cart", "checkout", "purchase")
-_VIEW, _PRODUCT, _SEARCH, _CART, _CHECKOUT, _PURCHASE = range(6)
-_PAGES = ("/", "/product", "/search", "/cart", "/checkout", "/thanks")
-_SESSION_EVENTS = 7
-_MAX_GAP = 1_200
+_BUYING_SHARE = 0.6
+"""How much of what people do on a day may be of visits that end with an order."""
+_MAIL_PULL, _SALE_PULL = 2.0, 1.5
 
 
-def make_events(
-    plan: Plan,
-    reference: Reference,
-    customers: Customers,
-    products: Products,
-    orders: Orders,
-    weights: Floats,
-) -> Iterator[tuple[int, pl.DataFrame]]:
-    """Yields the end of each hour and the rows delivered in it, in the order of time.
+@dataclass(frozen=True)
+class Shop:
+    """All that visits are about."""
 
-    About 1 % of the events come up to 30 hours late, 0.5 % come twice; every event that happens is
-    delivered before the calendar ends.
-    """
-    rng = plan.rng("events")
-    days = range(max(0, plan.days - plan.sizes.event_days), plan.days)
-    counts = spread(plan.sizes.events, weights[days.start : days.stop])
-    household = households(plan, customers)
-    waiting = pl.DataFrame()
-    number = 0
-    for day, count in zip(days, counts.tolist(), strict=True):
-        made = _day(
-            plan, reference, customers, household, products, orders, rng, day, count, number
+    reference: Reference
+    customers: Customers
+    products: Products
+    orders: Orders
+    lines: Lines
+
+
+class Clickstream:
+    """The events of a simulation; `funnel` is how far visits go, `campaigns` all campaigns."""
+
+    def __init__(self, plan: Plan, shop: Shop, weights: Floats) -> None:
+        self._plan = plan
+        self._shop = shop
+        self._rng = plan.rng("events")
+        self._schedule = Schedule.make(plan, weights)
+        self._visitors = Visitors(plan, shop.reference, shop.customers)
+        self._layouts = Layouts(plan, self._visitors, shop.orders)
+        self.campaigns, self._running = running_campaigns(plan, shop.reference)
+        days, people = self._schedule.days, self._schedule.people
+        purchases = Purchases.plan(plan, shop.orders, shop.lines, days)
+        most = (people * _BUYING_SHARE).astype(np.int64)
+        self._purchases = purchases.within(plan.rng("buying"), days, most)
+        buying = self._purchases.order
+        self.funnel = Funnel.fit(
+            shop.reference.channels,
+            device_kinds(shop.orders.device[buying]),
+            shop.orders.channel[buying],
+            self._purchases.counts.sum(axis=1),
+            int(people.sum()),
         )
-        number += count
-        end = int(plan.day_starts[day + 1])
-        waiting = pl.concat([waiting, made]) if waiting.height else made
-        ready = waiting.filter(pl.col("hour") <= end).sort("hour", "place", "event_id")
-        waiting = waiting.filter(pl.col("hour") > end)
-        hours = ready["hour"].to_numpy()
-        cuts = np.flatnonzero(np.diff(hours)) + 1
-        starts = [0, *cuts.tolist()]
-        rows = ready.drop("hour", "place")
-        for first, last in zip(starts, [*cuts.tolist(), ready.height], strict=True):
-            yield int(hours[first]), rows[first:last]
+        self._touches = plan_touches(
+            plan,
+            shop.reference,
+            shop.customers,
+            shop.orders,
+            self._visitors,
+            buying,
+            int(plan.day_starts[days.start]),
+        )
+        self._pull = self._pulls()
+        self._next_visit = self._next_event = 0
 
+    def hours(self, truth: EventTruth | None = None) -> Iterator[tuple[int, pl.DataFrame]]:
+        """Yields the end of each hour and the rows delivered in it, in the order of time.
 
-def _day(
-    plan: Plan,
-    reference: Reference,
-    customers: Customers,
-    household: Ints,
-    products: Products,
-    orders: Orders,
-    rng: np.random.Generator,
-    day: int,
-    count: int,
-    number: int,
-) -> pl.DataFrame:
-    """The `count` events of visits that start on one day, with the hour each is delivered."""
-    start, end = int(plan.day_starts[day]), int(plan.day_starts[day + 1])
-    web = np.flatnonzero((orders.day == day) & (orders.device >= 0))
-    bought = draw(rng, web, count // (3 * _SESSION_EVENTS))
-    visits = max(1, count // _SESSION_EVENTS, bought.size)
-    length = 1 + rng.multinomial(count - visits, np.full(visits, 1 / visits)).astype(np.int64)
-    first = np.concatenate([[0], np.cumsum(length)[:-1]])
-    visit = np.repeat(np.arange(visits), length)
-    is_last = np.append(visit[1:] != visit[:-1], True)
+        Every event that happens is delivered before the calendar ends. What was planted goes to
+        `truth`.
+        """
+        schedule = self._schedule
+        made = [] if schedule.prelude is None else [self._prelude(schedule.prelude, truth)]
+        waiting: list[pl.DataFrame] = []
+        for place, day in enumerate([*schedule.days, self._plan.days]):
+            if day < self._plan.days:
+                made.append(self._day(place, day, truth))
+            until = int(self._plan.day_starts[day])
+            events = pl.concat(made)
+            happened = events.filter(pl.col("at") < until)
+            made = [events.filter(pl.col("at") >= until)]
+            if happened.height:
+                waiting.append(self._rows(happened, place - 1, truth))
+                rows = pl.concat(waiting)
+                yield from by_hour(rows.filter(pl.col("hour") <= until))
+                waiting = [rows.filter(pl.col("hour") > until)]
 
-    order = np.full(visits, -1, dtype=np.int64)
-    order[: bought.size] = bought
-    at = _times(plan, orders, rng, day, visit, first, order)
-    kind = pick(rng, [0.36, 0.38, 0.12, 0.1, 0.04], count)
-    kind[first] = np.where(length > 1, _VIEW, kind[first])
-    before_last = np.append(is_last[1:], False) & (order[visit] >= 0)
-    kind[before_last] = _CHECKOUT
-    kind[is_last & (order[visit] >= 0)] = _PURCHASE
+    def _pulls(self) -> Floats:
+        """Days x channels: mail draws more while a campaign runs, paid channels in promotions."""
+        reference = self._shop.reference
+        pull = np.ones(self._running.shape)
+        email = reference.channels.index("email")
+        pull[:, email] = np.where(self._running[:, email] >= 0, _MAIL_PULL, 1.0)
+        rush = 1 + _SALE_PULL * (promotion_rush(reference.discount) - 1)
+        for name in reference.paid_channels:
+            pull[:, reference.channels.index(name)] = rush
+        days = self._schedule.days
+        people = self._schedule.people
+        mean = people @ pull[days.start : days.stop] / people.sum()
+        relative: Floats = pull / mean
+        return relative
 
-    customer, device = _visitors(customers, household, orders, rng, visits, order, start)
-    is_bot = (rng.random(visits) < 0.005) & (order < 0)
-    agent = np.where(is_bot, len(USER_AGENTS), device % len(USER_AGENTS))
-    home = customers.address.at(np.maximum(customer, 0), np.full(visits, end))
-    market = np.where(customer >= 0, customers.address_market[home], _HOME)
-    offset = _offsets(reference, start)[market]
-    shares = [CHANNEL_SHARES[c] * (c != "telephone") for c in reference.channels]
-    channel = np.where(order >= 0, orders.channel[order], pick(rng, shares, visits))
-    has_product = (kind == _PRODUCT) | (kind == _CART)
-    popular = pick(rng, products.popularity * (products.launched < start), count)
-    ordered = np.where(kind == _PURCHASE, order[visit], -1)
-    searched = np.where(kind == _SEARCH, rng.integers(0, len(SEARCHES), count), -1)
+    def _prelude(self, day: int, truth: EventTruth | None) -> pl.DataFrame:
+        visits = edge_visits(
+            self._rng, self._plan, self._shop.reference, self._visitors, day, [DAYS_LATE]
+        )
+        layout = self._layouts.lay_out(self._rng, visits, np.zeros(0, dtype=np.int64), day)
+        return self._events(layout, day, truth).with_columns(flaw=pl.lit(SOUND, pl.Int64))
 
-    hour = (at // HOUR + 1) * HOUR
-    late = rng.random(count) < 0.01
-    hour = hour + late * rng.integers(1, 31, count) * HOUR
-    # A visit that began before midnight ends in hours already delivered: it comes late.
-    hour = np.clip(hour, start + HOUR, plan.end)
-    place = at + np.where(rng.random(count) < 0.02, rng.integers(-600, 600, count), 0)
-    again = np.flatnonzero(rng.random(count) < 0.005)
-    rows = np.concatenate([np.arange(count), again])
-    again_hour = np.minimum(hour[again] + HOUR * (rng.random(again.size) < 0.4), plan.end)
-    v = visit[rows]
-    return pl.select(
-        hour=pl.Series(np.concatenate([hour, again_hour]).astype(np.int64)),
-        place=pl.Series(np.concatenate([place, place[again] + 1])),
-        event_id=ids("E", number + rows, 10),
-        event_type=words(TYPES, kind[rows]),
-        occurred_at=iso(at[rows]),
-        client_utc_offset=words(_OFFSETS, offset[v] - _FIRST_OFFSET),
-        device_id=tokens("dev_", device[v]),
-        customer_id=ids("C", customer[v]),
-        page=words(_PAGES, kind[rows]),
-        product_id=ids("P", np.where(has_product, popular, -1)[rows], 6),
-        order_id=ids("O", ordered[rows]),
-        search_query=words(SEARCHES, searched[rows]),
-        channel_id=words(reference.channels, channel[v]),
-        campaign_id=_campaign(plan, reference, channel, day)[v],
-        user_agent=words((*USER_AGENTS, BOT_AGENT), agent[v]),
-    )
+    def _day(self, place: int, day: int, truth: EventTruth | None) -> pl.DataFrame:
+        """The events of the visits of a day, the `place`-th of the schedule."""
+        rng, plan, shop, schedule = self._rng, self._plan, self._shop, self._schedule
+        purchases = self._purchases.of_day(day)
+        buying = buying_visits(shop.orders, purchases)
+        left = int(schedule.people[place] - buying.counts.sum())
+        parts = [
+            buying,
+            edge_visits(rng, plan, shop.reference, self._visitors, day, schedule.edges[place]),
+            machine_visits(
+                rng,
+                shop.reference,
+                self._visitors,
+                int(schedule.bots[place]),
+                schedule.crawls[place],
+            ),
+            looking_visits(
+                rng,
+                plan,
+                self.funnel,
+                self._pull[day],
+                self._visitors,
+                self._touches.of_day(day),
+                day,
+                left,
+            ),
+        ]
+        visits = Visits.concat(parts)
+        layout = self._layouts.lay_out(rng, visits, purchases.most_seconds, day)
+        events = self._events(layout, day, truth)
+        return events.with_columns(flaw=pl.Series(break_events(rng, events, schedule.dirt, place)))
 
+    def _events(self, layout: Layout, day: int, truth: EventTruth | None) -> pl.DataFrame:
+        """One row per event, all in positions and instants."""
+        visits, clicks = layout.visits, layout.clicks
+        campaign = self._running[day][visits.channel]
+        campaign = np.where(visits.nature == PERSON, campaign, -1)
+        if truth is not None:
+            truth.visits(layout, campaign, self._next_visit)
+            truth.browsing(layout, day)
+        start = int(self._plan.day_starts[day])
+        offset = self._visitors.offsets(visits.customer, visits.device, start)
+        v = clicks.visit
+        place = np.arange(clicks.size) - clicks.first[v]
+        frame = pl.DataFrame(
+            {
+                "number": self._next_event + np.arange(clicks.size),
+                "visit": self._next_visit + v,
+                "kind": clicks.kind,
+                "at": visits.start[v] + clicks.elapsed,
+                "product": self._products(layout, start),
+                "order": np.where(clicks.kind == BUY, visits.order[v], -1),
+                "search": np.where(
+                    clicks.kind == SEARCH, self._rng.integers(0, len(SEARCHES), clicks.size), -1
+                ),
+                "device": visits.device[v],
+                "customer": visits.customer[v],
+                "shown": np.where(place >= layout.login[v], visits.customer[v], -1),
+                "channel": visits.channel[v],
+                "campaign": campaign[v],
+                "agent": visits.agent[v],
+                "offset": offset[v],
+                "nature": visits.nature[v],
+                "is_plain": ((visits.nature == PERSON) & (visits.edge < 0))[v],
+            }
+        )
+        self._next_visit += visits.size
+        self._next_event += clicks.size
+        return frame
 
-def _times(
-    plan: Plan,
-    orders: Orders,
-    rng: np.random.Generator,
-    day: int,
-    visit: Ints,
-    first: Ints,
-    order: Ints,
-) -> Ints:
-    """When each event happens; the last one of a buying visit is the instant of its order."""
-    gap = np.clip(rng.exponential(45, visit.size).astype(np.int64), 1, _MAX_GAP)
-    gap[first] = 0
-    elapsed = np.cumsum(gap)
-    elapsed -= elapsed[first][visit]
-    last = np.append(first[1:], visit.size) - 1
-    start = plan.instants(rng, np.full(first.size, day))
-    start = np.where(order >= 0, orders.placed[order] - elapsed[last], start)
-    at: Ints = np.minimum(start[visit] + elapsed, plan.end - 1)
-    return at
+    def _products(self, layout: Layout, start: int) -> Ints:
+        """The product of each event: those of the order, of the order to come, or popular ones."""
+        visits, clicks, shop = layout.visits, layout.clicks, self._shop
+        looks = visits.counts[:, LOOK]
+        first = np.cumsum(looks) - looks
+        popularity = shop.products.popularity * (shop.products.launched < start)
+        seen = pick(self._rng, popularity, int(looks.sum()))
+        visit = np.repeat(np.arange(visits.size), looks)
+        slot = np.arange(seen.size) - first[visit]
+        order = np.where(visits.order >= 0, visits.order, visits.touch)[visit]
+        lines = np.where(order >= 0, shop.lines.first[order + 1] - shop.lines.first[order], 0)
+        wanted = np.flatnonzero(slot < lines)
+        seen[wanted] = shop.lines.product[shop.lines.first[order[wanted]] + slot[wanted]]
+        product = np.full(clicks.size, -1, dtype=np.int64)
+        about = np.flatnonzero((clicks.kind == LOOK) | (clicks.kind == PUT))
+        product[about] = seen[first[clicks.visit[about]] + clicks.slot[about]]
+        return product
 
-
-def _visitors(
-    customers: Customers,
-    household: Ints,
-    orders: Orders,
-    rng: np.random.Generator,
-    visits: int,
-    order: Ints,
-    start: int,
-) -> tuple[Ints, Ints]:
-    """Customer (-1 for strangers) and device of each visit."""
-    known = (customers.created < start) & ~customers.is_late & (customers.active_until > start)
-    customer = pick(rng, customers.weight * known, visits)
-    is_stranger = rng.random(visits) < 0.55
-    device = 2 * household[customer] + (rng.random(visits) < 0.2)
-    pool = 3 * customers.size + rng.integers(0, 3 * customers.size, visits)
-    customer = np.where(is_stranger, -1, customer)
-    device = np.where(is_stranger, pool, device)
-    buys = order >= 0
-    return (
-        np.where(buys, orders.customer[order], customer),
-        np.where(buys, orders.device[order], device),
-    )
-
-
-def _offsets(reference: Reference, start: int) -> Ints:
-    """Hours from UTC at noon of the day that starts at an instant, by market."""
-    noon = datetime.fromtimestamp(start + 12 * HOUR, UTC)
-    zones = [noon.astimezone(ZoneInfo(name)).utcoffset() for name in reference.time_zones]
-    return np.array([int(zone.total_seconds()) // HOUR for zone in zones if zone is not None])
-
-
-def _campaign(plan: Plan, reference: Reference, channel: Ints, day: int) -> pl.Series:
-    """The campaign that runs in a channel on a day; null where none does."""
-    mail = [c.campaign_id for c in campaigns(plan) if c.first <= day < c.last]
-    month = f"{plan.date(day):%Y%m}"
-    names: list[str | None] = []
-    for name in reference.channels:
-        paid = f"{name}_{month}" if name in reference.paid_channels else None
-        names.append(mail[0] if name == "email" and mail else paid)
-    return pl.Series(names, dtype=pl.String).gather(channel)
-
-
-_FIRST_OFFSET = -12
-_OFFSETS = tuple(f"{'-' if h < 0 else '+'}{abs(h):02d}:00" for h in range(_FIRST_OFFSET, 15))
-_HOME = list(MARKETS).index("DE")
+    def _rows(self, events: pl.DataFrame, place: int, truth: EventTruth | None) -> pl.DataFrame:
+        """The rows that tell events of one business day, with the hour each is delivered."""
+        plan, schedule = self._plan, self._schedule
+        rows = deliver_events(
+            self._rng,
+            plan,
+            int(plan.day_starts[schedule.days.start]),
+            events,
+            int(schedule.dirt.conflicts[place]) if place >= 0 else 0,
+            int(schedule.dirt.unnumbered[place]) if place >= 0 else 0,
+        )
+        event_id = ids("E", events["number"].to_numpy(), 10)
+        if truth is not None:
+            truth.sessions(events, event_id)
+            truth.deliveries(rows.planted)
+        names = Names(self._shop.reference.channels, self.campaigns, self._shop.products.size)
+        return event_rows(events, event_id, rows, names)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 import polars as pl
+import pyarrow.parquet as pq
 
 from ingest.errors import ConfigError
 from ingest.home import Home
@@ -90,6 +91,30 @@ class Files:
         """Writes tables of the truth as Parquet."""
         for name, frame in tables.items():
             _replace(self._truth / f"{name}.parquet", frame.write_parquet)
+
+    @contextmanager
+    def truth_stream(self, name: str) -> Iterator[Callable[[pl.DataFrame], None]]:
+        """Gives what appends a frame to one table of the truth; complete when it ends well.
+
+        All frames have the same columns; there is no table without a frame.
+        """
+        path = self._truth / f"{name}.parquet"
+        part = path.with_name(f".{path.name}.part")
+        with ExitStack() as stack:
+            writer: pq.ParquetWriter | None = None
+
+            def append(frame: pl.DataFrame) -> None:
+                nonlocal writer
+                table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+                if writer is None:
+                    writer = stack.enter_context(
+                        pq.ParquetWriter(part, table.schema, compression="zstd")
+                    )
+                writer.write_table(table)
+
+            yield append
+        if part.exists():
+            part.replace(path)
 
     @contextmanager
     def _open(self, name: str) -> Iterator[BinaryIO]:

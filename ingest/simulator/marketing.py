@@ -36,6 +36,21 @@ def campaigns(plan: Plan) -> list[Campaign]:
     return [Campaign(f"crm_{i + 1:03d}", start, start + length) for i, start in enumerate(starts)]
 
 
+def running_campaigns(plan: Plan, reference: Reference) -> tuple[tuple[str, ...], Ints]:
+    """The names of all campaigns, and days x channels: which one brings visits (-1: none)."""
+    names: dict[str, int] = {}
+    running = np.full((plan.days, len(reference.channels)), -1, dtype=np.int64)
+    for day in range(plan.days):
+        for name in reference.paid_channels:
+            campaign = f"{name}_{plan.date(day):%Y%m}"
+            position = names.setdefault(campaign, len(names))
+            running[day, reference.channels.index(name)] = position
+    for mail in reversed(campaigns(plan)):
+        position = names.setdefault(mail.campaign_id, len(names))
+        running[mail.first : mail.last, reference.channels.index("email")] = position
+    return tuple(names), running
+
+
 def spend_rows(plan: Plan, reference: Reference) -> tuple[pl.DataFrame, Ints]:
     """Rows of the marketing_spend extract, and the load of each."""
     rng = plan.rng("spend")

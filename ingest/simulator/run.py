@@ -16,7 +16,8 @@ from ingest.simulator.chargebacks import chargeback_truth, make_chargebacks
 from ingest.simulator.customers import Customers, customer_extract, customer_truth, make_customers
 from ingest.simulator.delivery import Changes, deliver
 from ingest.simulator.demand import category_demand, demand_truth
-from ingest.simulator.events import make_events
+from ingest.simulator.event_truth import event_truth
+from ingest.simulator.events import Clickstream, Shop
 from ingest.simulator.files import Files, truth_folder
 from ingest.simulator.gateway import judge
 from ingest.simulator.lifecycle import Lifecycle, make_lifecycle, order_truth, sold_lines
@@ -103,7 +104,7 @@ def simulate(
     planted = _write_sales(plan, reference, files, customers, orders, lines, lifecycle)
     planted += _write_money(plan, reference, files, customers, orders, lines, lifecycle)
     files.truth({"deliveries": pl.concat(planted)})
-    _write_events(plan, reference, files, customers, products, orders)
+    _write_events(plan, reference, files, customers, products, orders, lines)
     return Summary(files.written, dict(files.rows), time.perf_counter() - began)
 
 
@@ -255,8 +256,13 @@ def _write_events(
     customers: Customers,
     products: Products,
     orders: Orders,
+    lines: Lines,
 ) -> None:
-    weights = day_weights(plan, reference)
-    for hour, frame in make_events(plan, reference, customers, products, orders, weights):
-        files.increment("events", "ndjson", hour, frame.height, [frame])
+    shop = Shop(reference, customers, products, orders, lines)
+    stream = Clickstream(plan, shop, day_weights(plan, reference))
+    channels = reference.channels
+    with event_truth(plan, files, orders, customers, channels, stream.campaigns) as truth:
+        for hour, frame in stream.hours(truth):
+            files.increment("events", "ndjson", hour, frame.height, [frame])
+    files.truth({"funnel_probabilities": stream.funnel.truth()})
     _log.info("wrote events")

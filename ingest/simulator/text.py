@@ -7,21 +7,28 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from ingest.simulator.arrays import NEVER, Bools, Ints
+from ingest.simulator.arrays import NEVER, Bools, Ints, scatter
 
 
 def ids(prefix: str, numbers: Ints, width: int = 8) -> pl.Series:
     """`prefix` and the number counted from 1, zero-padded; null for negative numbers."""
-    number = pl.Series(numbers)
-    text = pl.lit(prefix) + (number + 1).cast(pl.String).str.zfill(width)
-    return pl.select(pl.when(number >= 0).then(text)).to_series()
+    is_given = numbers >= 0
+    number = pl.Series(numbers[is_given] + 1)
+    limit = 10**width
+    if numbers.max(initial=0) < limit - 1:  # twice as fast as filling with zeros
+        digits = (number + limit).cast(pl.String).str.slice(1)
+    else:
+        digits = number.cast(pl.String).str.zfill(width)
+    text = pl.select(pl.lit(prefix) + digits).to_series()
+    if number.len() == numbers.size:
+        return text
+    place = pl.Series(np.cumsum(is_given) - 1)
+    return text.gather(pl.select(pl.when(pl.Series(is_given)).then(place)).to_series())
 
 
 def tokens(prefix: str, numbers: Ints) -> pl.Series:
     """`prefix` and 16 digits that stand for the number without showing it; null when negative."""
-    mixed = np.maximum(numbers, 0).astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
-    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1)):
-        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)  # splitmix64
+    mixed = scatter(np.maximum(numbers, 0))
     digits = pl.Series(mixed % np.uint64(10**16)).cast(pl.String).str.zfill(16)
     present = pl.Series(numbers >= 0)
     return pl.select(pl.when(present).then(pl.lit(prefix) + digits)).to_series()

@@ -201,12 +201,34 @@ CHANNEL_SHARES = {
     "referral": 0.03,
     "telephone": 0.02,
 }
-USER_AGENTS = (
+DEVICE_KINDS = ("desktop", "mobile", "tablet", "app")
+DEVICE_SHARES = (0.36, 0.42, 0.08, 0.14)
+_DESKTOP_AGENTS = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/131.0 Safari/537.36",
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 Safari/604.1",
-    "Mozilla/5.0 (Linux; Android 15) AppleWebKit/537.36 Chrome/131.0 Mobile Safari/537.36",
     "Mozilla/5.0 (Macintosh; Intel Mac OS X 14.7; rv:133.0) Gecko/20100101 Firefox/133.0",
-    "StorehouseApp/3.2 (Android 15)",
+    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 Version/18.1 "
+    "Safari/605.1.15",
+    "Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0",
 )
-BOT_AGENT = "ExampleBot/1.0 (+https://example.com/bot)"
+_MOBILE_AGENTS = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148 "
+    "Safari/604.1",
+    "Mozilla/5.0 (Linux; Android 15) AppleWebKit/537.36 Chrome/131.0 Mobile Safari/537.36",
+    "Mozilla/5.0 (Android 14; Mobile; rv:133.0) Gecko/133.0 Firefox/133.0",
+)
+_TABLET_AGENTS = (
+    "Mozilla/5.0 (iPad; CPU OS 18_1 like Mac OS X) AppleWebKit/605.1.15 Safari/604.1",
+    "Mozilla/5.0 (Linux; Android 14; Tablet) AppleWebKit/537.36 Chrome/131.0 Safari/537.36",
+)
+_APP_AGENTS = ("StorehouseApp/3.2 (Android 15)", "StorehouseApp/3.2 (iOS 18.1)")
+AGENTS_BY_KIND = (_DESKTOP_AGENTS, _MOBILE_AGENTS, _TABLET_AGENTS, _APP_AGENTS)
+"""What a client of each of DEVICE_KINDS says it is."""
+BOT_AGENTS = (
+    "ExampleBot/1.0 (+https://example.com/bot)",
+    "Mozilla/5.0 (compatible; ExampleSpider/2.3; +https://example.net/spider)",
+    "ExampleCrawler/0.9 (price comparison; https://example.org/crawler)",
+    "python-requests/2.32",
+)
+"""Bots that say so, in the words that bots use: bot, spider, crawler, the name of a library."""
+USER_AGENTS = (*(agent for agents in AGENTS_BY_KIND for agent in agents), *BOT_AGENTS)
 SEARCHES = ("gift", "sale", "black jacket", "tent 2 persons", "headphones", "kids book", "lamp")

@@ -80,7 +80,7 @@ class Planted:
 
 @pytest.fixture(scope="session")
 def planted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Planted]:
-    """Two years of scale 1; events are few, as no planted effect is in them."""
+    """Two years of scale 1; events are few, as they have tests of their own."""
     sizes = replace(plans.Sizes.of(1), events=1_000, event_days=1)
     folder = tmp_path_factory.mktemp("scale_one")
     with pytest.MonkeyPatch.context() as patch:
