@@ -14,30 +14,28 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ingest.home import Home
+from ingest.landing.exchange import finish, remove
 from ingest.landing.records import LoadPaths, loads_dir
-from ingest.landing.sink import fsync_path
+from ingest.landing.sink import fsync_path, temporary
 
 JOURNAL_SUFFIX = ".journal.json"
-
-
-def temporary(path: Path) -> Path:
-    """The temporary name of a part: hidden, beside its final name, matched by no reader."""
-    return path.with_name(f".{path.name}.tmp")
 
 
 class Pending:
     """A load being written: the temporary and final names of its parts.
 
-    A raw folder that is already there (the lake was removed, raw was not) is kept as it is.
+    With `keeps_raw` the raw zone has its bytes already (the lake was removed, raw was not), and is
+    left as it is.
     """
 
-    def __init__(self, home: Home, load_id: str, final: LoadPaths) -> None:
+    def __init__(self, home: Home, load_id: str, final: LoadPaths, *, keeps_raw: bool) -> None:
         self.load_id = load_id
+        self.keeps_raw = keeps_raw
         self._home = home
         self._final = final
         self._journal = loads_dir(home) / f".{load_id}{JOURNAL_SUFFIX}"
         self._new = [final.lake, final.rejects, final.record]
-        if not final.raw.exists():
+        if not keeps_raw:
             self._new.insert(0, final.raw)
         self.parts = LoadPaths(
             raw=temporary(final.raw),
@@ -45,11 +43,6 @@ class Pending:
             rejects=temporary(final.rejects),
             record=temporary(final.record),
         )
-
-    @property
-    def keeps_raw(self) -> bool:
-        """Whether the raw folder was there before."""
-        return self._final.raw not in self._new
 
     def begin(self) -> None:
         """Writes the journal and makes room for the parts."""
@@ -108,7 +101,10 @@ def replaced_lake(home: Home) -> Path:
 
 
 def recover(home: Home) -> int:
-    """Removes what interrupted landings left behind; returns how many there were."""
+    """Removes what interrupted landings left behind, and ends interrupted exchanges of files.
+
+    Returns how many there were.
+    """
     replaced = replaced_lake(home)
     if replaced.exists() and not home.lake.exists():
         replaced.rename(home.lake)
@@ -118,7 +114,7 @@ def recover(home: Home) -> int:
     whole = {journal: all(record.exists() for record in records) for journal, _, records in torn}
     for journal, parts, _ in torn:  # judged before any is undone: they name each other's records
         _clear(journal, parts, is_whole=whole[journal])
-    return len(journals)
+    return len(journals) + finish(home)
 
 
 def _undo(journal: Path, home: Home) -> None:
@@ -140,14 +136,7 @@ def _noted(journal: Path, home: Home) -> tuple[list[Path], list[Path]]:
 
 def _clear(journal: Path, parts: Sequence[Path], *, is_whole: bool) -> None:
     for path in parts:
-        _remove(temporary(path))
+        remove(temporary(path))
         if not is_whole:
-            _remove(path)
+            remove(path)
     journal.unlink(missing_ok=True)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

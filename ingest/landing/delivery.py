@@ -219,3 +219,11 @@ def load_id(contract: Contract, extracted_at: datetime | None, content_sha256: s
     stamp = extracted_at.strftime("%Y%m%dT%H%M%SZ") if extracted_at else "undated"
     identity = f"{contract.source}\n{contract.entity}\n{stamp}\n{content_sha256}"
     return f"{stamp}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
+
+
+def load_date(load_id: str) -> date:
+    """The date of the declared time that the id of a load begins with; UNDATED without one."""
+    try:
+        return datetime.strptime(load_id[:8], "%Y%m%d").date()
+    except ValueError:
+        return UNDATED

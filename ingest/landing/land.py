@@ -20,6 +20,7 @@ from ingest.contracts import Contract, Contracts, SourceContract
 from ingest.errors import ConfigError, LockedError, RefusedFileError, StorehouseError
 from ingest.home import Home
 from ingest.landing.commit import Pending, commit, recover
+from ingest.landing.day_files import take_out
 from ingest.landing.delivery import (
     UNDATED,
     Torn,
@@ -33,15 +34,17 @@ from ingest.landing.delivery import (
 )
 from ingest.landing.find_files import find_files
 from ingest.landing.outcome import FileOutcome, Status
+from ingest.landing.raw import MANIFEST, raw_load
 from ingest.landing.read_csv import read_csv
 from ingest.landing.read_json import read_json
 from ingest.landing.read_ndjson import read_ndjson
 from ingest.landing.read_parquet import read_parquet
-from ingest.landing.readings import MANIFEST, note_replaced
+from ingest.landing.readings import note_replaced
 from ingest.landing.records import (
     LoadPaths,
+    find_lake,
+    find_record,
     load_paths,
-    read_record,
     write_record,
     write_stubs,
 )
@@ -56,7 +59,8 @@ LOCK_SECONDS = 600.0
 class Delivery:
     """A file that belongs to an entity, with its declared extract time (naive UTC or None).
 
-    `received_at` is when it arrived, naive UTC; None for now.
+    `received_at` is when it arrived, naive UTC; None for now. A file that `may_be_unreadable` is
+    landed even if no line of it can be read as a row.
     """
 
     path: Path
@@ -64,6 +68,7 @@ class Delivery:
     extracted_at: datetime | None
     time_from: str
     received_at: datetime | None = None
+    may_be_unreadable: bool = False
 
 
 def land_paths(
@@ -110,7 +115,8 @@ def land_paths(
         torn: list[Torn] = []
         for name, file in files:
             try:
-                deliveries.append(_delivery(contracts, name, file, extracted_at))
+                is_segment = file.is_relative_to(home.segments)
+                deliveries.append(_delivery(contracts, name, file, extracted_at, is_segment))
             except RefusedFileError as refusal:
                 done(_refused(file, name, None, refusal))
                 if name in contracts and (part := torn_extract(contracts[name], file)):
@@ -155,7 +161,7 @@ def _check_encoding(encoding: str) -> None:
 
 
 def _delivery(
-    contracts: Contracts, name: str, path: Path, extracted_at: datetime | None
+    contracts: Contracts, name: str, path: Path, extracted_at: datetime | None, is_segment: bool
 ) -> Delivery:
     source: SourceContract | None = contracts.get(name)
     if source is None:
@@ -166,7 +172,7 @@ def _delivery(
     refuse_odd_file(path)
     contract = find_contract(source, path)
     moment, time_from = declared_time(contract, path, extracted_at)
-    return Delivery(path, contract, moment, time_from)
+    return Delivery(path, contract, moment, time_from, may_be_unreadable=is_segment)
 
 
 def _refused(path: Path, source: str, entity: str | None, refusal: StorehouseError) -> FileOutcome:
@@ -274,16 +280,21 @@ class Landing:
             digest, _ = digest_of(delivery.path)
         except OSError:
             return None
-        identity, paths = self._place(delivery, digest)
-        if paths.record.exists() and paths.lake.exists():
-            return _already(delivery, identity, read_record(paths.record))
-        return None
-
-    def _place(self, delivery: Delivery, digest: str) -> tuple[str, LoadPaths]:
-        """The id and the files of the load that a file makes."""
         identity = load_id(delivery.contract, delivery.extracted_at, digest)
-        load_date = delivery.extracted_at.date() if delivery.extracted_at else UNDATED
-        return identity, load_paths(self._home, delivery.contract, identity, load_date)
+        record = self._record(delivery.contract, identity)
+        return None if record is None else _already(delivery, identity, record)
+
+    def _record(self, contract: Contract, identity: str) -> dict[str, Any] | None:
+        """The record of a load whose rows are in the lake; None where it has to be landed."""
+        record = find_record(self._home, contract.source, contract.entity, identity)
+        if record is None or find_lake(self._home, record).exists():
+            return record
+        if load_paths(self._home, contract.source, contract.entity, identity).record.exists():
+            return None
+        raise RefusedFileError(
+            "The file was landed, and the lake file of its day is gone.",
+            "`storehouse admin rebuild-history` makes it anew from the raw zone.",
+        )
 
     def _land_file(self, delivery: Delivery, written: list[Pending]) -> FileOutcome:
         """Writes one file to temporary names, or finds that it was landed before."""
@@ -291,15 +302,18 @@ class Landing:
             digest, size = digest_of(delivery.path)
         except OSError as error:
             raise _unreadable(error) from error
-        identity, paths = self._place(delivery, digest)
+        contract = delivery.contract
+        identity = load_id(contract, delivery.extracted_at, digest)
         if any(pending.load_id == identity for pending in written):
             return _outcome(delivery, identity, "already landed")  # a copy of the file beside it
-        if paths.record.exists() and paths.lake.exists():
-            record = read_record(paths.record)
+        raw = raw_load(self._home, contract.source, contract.entity, identity)
+        if record := self._record(contract, identity):
             if not self._is_reread(record["encoding"]):
                 return _already(delivery, identity, record)
-            note_replaced(paths.raw, record)
-        pending = Pending(self._home, identity, paths)
+            note_replaced(raw, record)
+            take_out(self._home, record)
+        paths = load_paths(self._home, contract.source, contract.entity, identity)
+        pending = Pending(self._home, identity, paths, keeps_raw=bool(raw.names()))
         written.append(pending)
         pending.begin()
         return self._write(delivery, identity, paths, pending, digest, size)
@@ -341,8 +355,7 @@ class Landing:
             rejects_path=pending.parts.rejects,
         ) as sink:
             kind, encoding = self._read(content, contract, sink)
-        is_segment = delivery.path.is_relative_to(self._home.segments)
-        if sink.rejected and not sink.rows and not is_segment:
+        if sink.rejected and not sink.rows and not delivery.may_be_unreadable:
             raise RefusedFileError(
                 f"No line of the file can be read as a row ({sink.first_reject}).",
                 "Mend the file, or name its --encoding, and land it again.",

@@ -10,15 +10,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 from ingest.errors import StorehouseError
 from ingest.home import Home
-from ingest.landing.records import record_paths
-from ingest.landing.sink import fsync_path
+from ingest.landing.raw import MANIFEST, RawLoad, record_raw
 
-MANIFEST = "manifest.json"
+_REPLACED = "replaced_"
 
 
 @dataclass(frozen=True)
@@ -43,23 +42,19 @@ def current_reading(record: Mapping[str, Any]) -> Reading:
     )
 
 
-def note_replaced(raw: Path, record: Mapping[str, Any]) -> None:
-    """Writes the reading of a record that is about to be replaced into the load's raw folder."""
-    if not raw.is_dir():
+def note_replaced(raw: RawLoad, record: Mapping[str, Any]) -> None:
+    """Writes the reading of a record that is about to be replaced beside the load's raw bytes."""
+    if not raw.names():
         return
     reading = current_reading(record)
-    path = raw / f"replaced_{reading.received_at:%Y%m%dT%H%M%S%fZ}.json"
+    name = f"{_REPLACED}{reading.received_at:%Y%m%dT%H%M%S%fZ}.json"
     noted = {
         "received_at": reading.received_at.isoformat() + "Z",
         "encoding": reading.encoding,
         "rows_landed": reading.rows_landed,
         "rows_rejected": reading.rows_rejected,
     }
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(json.dumps(noted, indent=2) + "\n", encoding="utf-8")
-    fsync_path(temporary)
-    temporary.replace(path)
-    fsync_path(raw)
+    raw.add(name, json.dumps(noted, indent=2) + "\n")
 
 
 def reading_at(home: Home, record: Mapping[str, Any], moment: datetime) -> Reading | None:
@@ -71,22 +66,22 @@ def reading_at(home: Home, record: Mapping[str, Any], moment: datetime) -> Readi
     current = current_reading(record)
     if current.received_at <= moment:
         return current
-    raw = record_paths(home, record).raw
+    raw = record_raw(home, record)
     try:
-        notes = [raw / MANIFEST, *raw.glob("replaced_*.json")]
-        earlier = [_noted(path) for path in notes]
-    except (OSError, ValueError, KeyError) as error:
+        replaced = [name for name in raw.names() if name.startswith(_REPLACED)]
+        earlier = [_noted(raw.read(name)) for name in (MANIFEST, *replaced)]
+    except (OSError, BadZipFile, ValueError, KeyError) as error:
         raise StorehouseError(
             f"Whether {record['file_name']} (load {record['load_id']}) was there by "
-            f"{moment.isoformat()}Z cannot be told: its notes in {raw} cannot be read.",
-            "Put the raw folder of the load back, from a backup of the raw zone.",
+            f"{moment.isoformat()}Z cannot be told: its notes in {raw.place('')} cannot be read.",
+            "Put them back, from a backup of the raw zone.",
         ) from error
     passed = [reading for reading in earlier if reading.received_at <= moment]
     return max(passed, key=lambda reading: reading.received_at, default=None)
 
 
-def _noted(path: Path) -> Reading:
-    noted = json.loads(path.read_text(encoding="utf-8"))
+def _noted(content: bytes) -> Reading:
+    noted = json.loads(content)
     return Reading(
         noted_time(noted["received_at"]),
         noted["encoding"],

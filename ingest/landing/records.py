@@ -1,10 +1,16 @@
-"""The load records: one row per load, written last, so that a load exists when its record does."""
+"""The load records, one row per load, and where the parts of a load are.
+
+A record is written last, so that a load exists when its record does. A load lies in files of its
+own, or with the others of its day in those of the day (`compact`); where the raw bytes are is a
+matter of `raw`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +18,10 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from ingest.contracts import Contract, Contracts
+from ingest.contracts import Contracts
 from ingest.home import Home
-from ingest.landing.sink import REJECT_SCHEMA, fsync_path, parquet_writer
+from ingest.landing.delivery import load_date
+from ingest.landing.sink import REJECT_SCHEMA, fsync_path, parquet_writer, temporary
 
 LOAD_SCHEMA = pa.schema(
     [
@@ -39,13 +46,15 @@ LOAD_SCHEMA = pa.schema(
         pa.field("raw_path", pa.string()),
     ]
 )
+DATE_PREFIX = "load_date="
+DAY_PREFIX = "day_"
 STUB_DATE = date(1900, 1, 1)
 STUB_NAME = "_stub.parquet"
 
 
 @dataclass(frozen=True)
 class LoadPaths:
-    """Where the parts of one load live."""
+    """Where the parts of one load live, or those of a day: then `raw` is an archive."""
 
     raw: Path
     lake: Path
@@ -53,30 +62,34 @@ class LoadPaths:
     record: Path
 
 
-def load_paths(home: Home, contract: Contract, load_id: str, load_date: date) -> LoadPaths:
-    """The final paths of a load."""
-    return _paths(home, contract.source, contract.entity, load_id, load_date)
+def load_paths(home: Home, source: str, entity: str, load_id: str) -> LoadPaths:
+    """The paths of a load that lies in files of its own."""
+    return _paths(home, source, entity, load_date(load_id), load_id, load_id)
 
 
 def record_paths(home: Home, record: Mapping[str, Any]) -> LoadPaths:
-    """The final paths of the load of a record, here or in another home."""
-    return _paths(
-        home,
-        record["source_system"],
-        record["entity"],
-        record["load_id"],
-        record["load_date"],
-    )
+    """The paths of the load of a record in files of its own, here or in another home."""
+    return load_paths(home, record["source_system"], record["entity"], record["load_id"])
 
 
-def _paths(home: Home, source: str, entity: str, load_id: str, load_date: date) -> LoadPaths:
-    lake = home.lake / source / entity / f"load_date={load_date.isoformat()}"
+def day_paths(home: Home, source: str, entity: str, day: date) -> LoadPaths:
+    """The paths of what was compacted of the loads of an entity that declare a day."""
+    name = f"{DAY_PREFIX}{source}.{entity}_{day:%Y%m%d}"
+    return _paths(home, source, entity, day, name, f"{name}.zip")
+
+
+def _paths(home: Home, source: str, entity: str, day: date, name: str, raw: str) -> LoadPaths:
     return LoadPaths(
-        raw=home.raw / source / entity / load_id,
-        lake=lake / f"{load_id}.parquet",
-        rejects=rejects_dir(home) / f"{load_id}.parquet",
-        record=loads_dir(home) / f"{load_id}.parquet",
+        raw=home.raw / source / entity / raw,
+        lake=lake_folder(home, source, entity, day) / f"{name}.parquet",
+        rejects=rejects_dir(home) / f"{name}.parquet",
+        record=loads_dir(home) / f"{name}.parquet",
     )
+
+
+def lake_folder(home: Home, source: str, entity: str, day: date) -> Path:
+    """The folder of the lake files of the loads of an entity that declare a day."""
+    return home.lake / source / entity / f"{DATE_PREFIX}{day.isoformat()}"
 
 
 def book_schemas() -> dict[str, pa.Schema]:
@@ -94,18 +107,73 @@ def rejects_dir(home: Home) -> Path:
     return home.lake / "landing" / "rejects"
 
 
-def read_record(path: Path) -> dict[str, Any]:
-    """One load record as a mapping of column to value."""
-    rows: list[dict[str, Any]] = pq.read_table(
-        path, schema=LOAD_SCHEMA, partitioning=None
-    ).to_pylist()
-    return rows[0]
+def find_record(home: Home, source: str, entity: str, load_id: str) -> dict[str, Any] | None:
+    """The record of a load as a mapping of column to value; None where there is none."""
+    own = load_paths(home, source, entity, load_id).record
+    if own.exists():
+        return _first(_record_table(own))
+    day = day_paths(home, source, entity, load_date(load_id)).record
+    if not day.exists():
+        return None
+    facts = day.stat()
+    table, places = _day_records(day, (facts.st_ino, facts.st_mtime_ns, facts.st_size))
+    place = places.get(load_id)
+    return None if place is None else _first(table.slice(place, 1))
+
+
+@lru_cache(maxsize=2)  # files are landed, and traced, day by day
+def _day_records(path: Path, stamp: tuple[int, ...]) -> tuple[pa.Table, dict[str, int]]:
+    table = _record_table(path)
+    return table, {load_id: row for row, load_id in enumerate(table["load_id"].to_pylist())}
+
+
+def _record_table(path: Path) -> pa.Table:
+    return pq.read_table(path, schema=LOAD_SCHEMA, partitioning=None)
+
+
+def _first(table: pa.Table) -> dict[str, Any]:
+    row: dict[str, Any] = table.to_pylist()[0]
+    return row
+
+
+def find_lake(home: Home, record: Mapping[str, Any]) -> Path:
+    """The lake file that holds the rows of a load, perhaps with those of others of its day."""
+    own = record_paths(home, record).lake
+    if own.exists():
+        return own
+    source, entity = record["source_system"], record["entity"]
+    day = day_paths(home, source, entity, load_date(record["load_id"])).lake
+    return day if day.exists() else own
+
+
+def read_rows(
+    home: Home,
+    record: Mapping[str, Any],
+    *,
+    columns: Sequence[str] | None = None,
+    row_numbers: Sequence[int] | None = None,
+) -> pa.Table:
+    """The lake rows of a load: all, or those of these numbers; `columns` it lacks are left out.
+
+    Raises OSError when its file is gone, pyarrow's errors when it cannot be read.
+    """
+    path = find_lake(home, record)
+    wanted: list[tuple[str, str, Any]] = [("_load_id", "=", record["load_id"])]
+    if row_numbers is not None:
+        wanted.append(("_row_number", "in", list(row_numbers)))
+    if columns is not None:
+        present = set(pq.read_schema(path).names)
+        columns = [column for column in columns if column in present]
+    return pq.read_table(path, columns=columns, filters=wanted, partitioning=None)
 
 
 def read_records(home: Home) -> list[dict[str, Any]]:
     """The records of all loads as mappings of column to value, by load id."""
-    files = sorted(loads_dir(home).glob("[!_.]*.parquet"))
-    return [read_record(path) for path in files]
+    if not loads_dir(home).is_dir():
+        return []
+    dataset = ds.dataset(loads_dir(home), schema=LOAD_SCHEMA, format="parquet")
+    rows: list[dict[str, Any]] = dataset.to_table().sort_by("load_id").to_pylist()
+    return rows
 
 
 def full_extract_times(home: Home) -> dict[tuple[str, str], set[datetime]]:
@@ -137,8 +205,8 @@ def write_stubs(home: Home, contracts: Contracts) -> list[Path]:
     stubs = {loads_dir(home) / STUB_NAME: LOAD_SCHEMA, rejects_dir(home) / STUB_NAME: REJECT_SCHEMA}
     for source in contracts.values():
         for contract in source.entities.values():
-            path = load_paths(home, contract, "", STUB_DATE).lake.with_name(STUB_NAME)
-            stubs[path] = contract.lake_schema
+            folder = lake_folder(home, contract.source, contract.entity, STUB_DATE)
+            stubs[folder / STUB_NAME] = contract.lake_schema
     return [path for path, schema in stubs.items() if _write_stub(path, schema)]
 
 
@@ -148,8 +216,8 @@ def _write_stub(path: Path, schema: pa.Schema) -> bool:
             return False
     except (OSError, pa.ArrowInvalid):
         path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    parquet_writer(temporary, schema).close()
-    fsync_path(temporary)
-    temporary.replace(path)
+    new = temporary(path)
+    parquet_writer(new, schema).close()
+    fsync_path(new)
+    new.replace(path)
     return True

@@ -34,6 +34,11 @@ REJECT_SCHEMA = pa.schema(
 )
 
 
+def temporary(path: Path) -> Path:
+    """The temporary name of a file or folder: hidden, beside its own, matched by no reader."""
+    return path.with_name(f".{path.name}.tmp")
+
+
 def fsync_path(path: Path) -> None:
     """Flushes a file, or a folder's entries, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +15,36 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ingest.home import Home
-from ingest.landing.records import LOAD_SCHEMA, LoadPaths, record_paths, write_record
-from ingest.landing.sink import parquet_writer
+from ingest.landing.day_files import copy_loads, loads_of
+from ingest.landing.records import LOAD_SCHEMA, LoadPaths, day_paths, record_paths, write_record
+from ingest.landing.sink import parquet_writer, temporary
 
 _LOADED_AT = "_loaded_at"
 
 
-def link_load(home: Home, target: Home, record: Mapping[str, Any]) -> None:
-    """Gives `target` the lake file, rejects and record of a load, as they are in `home`.
+def link_loads(home: Home, target: Home, records: Iterable[Mapping[str, Any]]) -> None:
+    """Gives `target` the lake files, rejects and records of loads, as they are in `home`.
 
-    Linked where the file system allows it: the files of a load are replaced, never changed.
+    Linked where the file system allows it: files of loads are replaced, never changed. Of a day
+    that was compacted, and of which not every load is wanted, files with those alone are written.
     """
-    theirs, ours = record_paths(home, record), record_paths(target, record)
+    by_day: dict[tuple[str, str, date], set[str]] = defaultdict(set)
+    for record in records:
+        theirs = record_paths(home, record)
+        if theirs.record.exists():
+            _link_files(theirs, record_paths(target, record))
+        else:
+            day = (record["source_system"], record["entity"], record["load_date"])
+            by_day[day].add(record["load_id"])
+    for day, load_ids in by_day.items():
+        theirs, ours = day_paths(home, *day), day_paths(target, *day)
+        if load_ids == loads_of(theirs):
+            _link_files(theirs, ours)
+        else:
+            copy_loads(theirs, ours, load_ids)
+
+
+def _link_files(theirs: LoadPaths, ours: LoadPaths) -> None:
     _link(theirs.lake, ours.lake)
     if theirs.rejects.exists():
         _link(theirs.rejects, ours.rejects)
@@ -74,19 +93,19 @@ def _rewrite(
 ) -> None:
     """Writes what `change` makes of each batch of `source`; `target` may be the same file."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.tmp")
-    with pq.ParquetFile(source) as file, parquet_writer(temporary, file.schema_arrow) as writer:
+    new = temporary(target)
+    with pq.ParquetFile(source) as file, parquet_writer(new, file.schema_arrow) as writer:
         for rows in file.iter_batches():
             writer.write_batch(change(rows))
-    temporary.replace(target)
+    new.replace(target)
 
 
 def _write(paths: LoadPaths, record: Mapping[str, Any]) -> None:
     """By rename: where the record is a link, the one it links to stays as it is."""
     paths.record.parent.mkdir(parents=True, exist_ok=True)
-    temporary = paths.record.with_name(f".{paths.record.name}.tmp")
-    write_record(temporary, {name: record[name] for name in LOAD_SCHEMA.names})
-    temporary.replace(paths.record)
+    new = temporary(paths.record)
+    write_record(new, {name: record[name] for name in LOAD_SCHEMA.names})
+    new.replace(paths.record)
 
 
 def _link(source: Path, target: Path) -> None:

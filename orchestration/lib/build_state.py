@@ -102,12 +102,12 @@ def latest_loads(home: Home) -> list[Load]:
     folder = home.lake / "landing" / "loads"
     with plain_errors(folder), duckdb.connect() as connection:
         rows = connection.execute(
-            "select source_system, entity, load_id, received_at, filename "
-            "from read_parquet(?, filename=true)",
+            "select source_system, entity, max(received_at), filename "
+            "from read_parquet(?, filename=true) group by all",
             [str(folder / "*.parquet")],
         ).fetchall()
     latest: dict[tuple[str, str], datetime] = {}
-    for source, entity, _, received_at, file in rows:
+    for source, entity, received_at, file in rows:
         written = datetime.fromtimestamp(Path(file).stat().st_mtime, UTC).replace(tzinfo=None)
         key, landed = (source, entity), max(received_at, written)
         latest[key] = max(latest.get(key, landed), landed)

@@ -20,9 +20,10 @@ from ingest.contracts import Contract, Contracts
 from ingest.errors import ConfigError, StorehouseError
 from ingest.home import Home
 from ingest.landing import land_paths
+from ingest.landing.raw import record_raw
 from ingest.landing.readings import Reading, current_reading, reading_at
-from ingest.landing.records import read_record, record_paths
-from ingest.landing.transfer import keep_rows, link_load
+from ingest.landing.records import find_record
+from ingest.landing.transfer import keep_rows, link_loads
 from orchestration.lib.rebuild.scratch import build_tables, new_home, read_home
 
 
@@ -56,11 +57,10 @@ def rebuild_lake(
     with read_home(home, "storehouse run, of an earlier time", on_wait) as records:
         chosen = choose_loads(home, records, known_at, received_by)
         new_home(target.root, home)
+        link_loads(home, target, [load.record for load in chosen if not load.is_replaced])
         for load in chosen:
             if load.is_replaced:
                 _read_again(home, contracts, target, load)
-            else:
-                link_load(home, target, load.record)
     if known_at is None:
         return len(chosen)
     undated = [load for load in chosen if load.record["extracted_at"] is None]
@@ -122,22 +122,23 @@ def _reading(home: Home, record: Mapping[str, Any], received_by: datetime | None
 def _read_again(home: Home, contracts: Contracts, target: Home, load: Chosen) -> None:
     """Reads the raw bytes of a load in the encoding of then; the result must be that of then."""
     record, reading = load.record, load.reading
-    file = record_paths(home, record).raw / record["file_name"]
-    if not file.exists():
+    raw = record_raw(home, record)
+    if record["file_name"] not in raw.names():
         raise StorehouseError(
             f"{record['file_name']} was read anew in another encoding at "
             f"{_text(record['received_at'])}, and the raw zone no longer has its bytes.",
-            f"Put {file} back, or leave out --received-by.",
+            f"Put {raw.place(record['file_name'])} back, or leave out --received-by.",
         )
-    (outcome,) = land_paths(
-        target,
-        contracts,
-        record["source_system"],
-        file,
-        extracted_at=record["extracted_at"],
-        encoding=reading.encoding,
-        force=True,
-    )
+    with raw.file(record["file_name"]) as file:
+        (outcome,) = land_paths(
+            target,
+            contracts,
+            record["source_system"],
+            file,
+            extracted_at=record["extracted_at"],
+            encoding=reading.encoding,
+            force=True,
+        )
     result = (outcome.load_id, outcome.rows, outcome.rejected)
     if result != (record["load_id"], reading.rows_landed, reading.rows_rejected):
         raise StorehouseError(
@@ -178,8 +179,8 @@ def _drop_unknown_rows(
                 "where _load_id = ? and coalesce(_row_known_at, ?) <= ?",
                 [load.record["load_id"], load.reading.received_at, known_at],
             ).fetchall()
-            here = read_record(record_paths(target, load.record).record)
-            keep_rows(target, here, pa.array([row[0] for row in rows], pa.int64()))
+            here = find_record(target, contract.source, contract.entity, load.record["load_id"])
+            keep_rows(target, here or load.record, pa.array([row[0] for row in rows], pa.int64()))
             kept += len(rows)
     target.warehouse_file.unlink()  # it has tables of rows that were not known
     return kept

@@ -22,8 +22,8 @@ from ingest.contracts import Contract, Contracts
 from ingest.errors import StorehouseError
 from ingest.home import Home
 from ingest.landing import FileOutcome, land_paths
-from ingest.landing.records import record_paths
-from ingest.landing.transfer import link_load, receive_load
+from ingest.landing.records import read_rows
+from ingest.landing.transfer import link_loads, receive_load
 from orchestration.lib.diff import Diff, compare, find_side
 from orchestration.lib.rebuild.batches import Batch, Load, Piece, cut, delivered_rows, late_rows
 from orchestration.lib.rebuild.scratch import build_tables, new_home, read_home, run_all
@@ -125,8 +125,7 @@ def prove_incremental(
     builder = builder or DbtBuilder()
     once = new_home(folder / "at_once", home)
     with read_home(home, _HOLDER, lambda who: tell(f"Waiting for {who}.")) as records:
-        for record in _chosen(records, contracts, source):
-            link_load(home, once, record)
+        link_loads(home, once, _chosen(records, contracts, source))
     if not records:
         tell("Nothing was landed: the demo it is.")
         _land_demo(once, contracts, folder)
@@ -219,7 +218,9 @@ def _land_batch(
         contract = contracts[piece.load.source].entities[piece.load.entity]
         file = inbox / piece.load.source / _file_name(contract, piece, number)
         file.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(_rows(record_paths(home, record).lake, contract, piece), file)
+        columns = [column.name for column in contract.columns]
+        rows = read_rows(home, record, columns=columns)
+        pq.write_table(rows.take(pa.array(piece.rows)), file)
         sources.add(piece.load.source)
     for source in sorted(sources):
         # The full extracts passed the volume guard when they were landed, in another order.
@@ -231,14 +232,6 @@ def _file_name(contract: Contract, piece: Piece, number: int) -> str:
     moment = piece.load.extracted_at
     ending = moment.strftime("_%Y%m%dT%H%M%SZ") if moment else ""
     return f"{contract.file_stems[0]}_piece{number}{ending}.parquet"
-
-
-def _rows(lake: Path, contract: Contract, piece: Piece) -> pa.Table:
-    """The rows of a piece under the columns of the contract that the lake file has."""
-    names = set(pq.read_schema(lake).names)
-    columns = [column.name for column in contract.columns if column.name in names]
-    with pq.ParquetFile(lake) as file:
-        return file.read(columns=columns).take(pa.array(piece.rows))
 
 
 def _check(outcomes: Sequence[FileOutcome]) -> None:

@@ -10,11 +10,11 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ingest.contracts import Contract, load_contracts
 from ingest.home import Home
-from ingest.landing.records import load_paths, loads_dir, read_record
+from ingest.landing.raw import record_raw
+from ingest.landing.records import find_record, read_rows
 from ingest.pii import KEY_FILE, KEY_VARIABLE, pii_key
 from orchestration.lib.sql_text import quoted, quoted_table
 from orchestration.lib.trace.lineage import Staged
@@ -97,7 +97,12 @@ class LandedRows:
         contract = self._contracts[staged.source].entities[staged.entity]
         contents = self._contents(contract, [(row[1], row[2]) for row in rows])
         landed = tuple(
-            self._landed(row, contents.get((row[1], row[2])), has_key=bool(staged.key))
+            self._landed(
+                row,
+                self._load(contract.source, contract.entity, row[1]),
+                contents.get((row[1], row[2])),
+                has_key=bool(staged.key),
+            )
             for row in rows
         )
         return LandedEntity(f"{staged.source}.{staged.entity}", dict(by), rows[0][0], landed)
@@ -122,14 +127,18 @@ class LandedRows:
         }
 
     def _landed(
-        self, row: tuple[Any, ...], content: Mapping[str, Any] | None, *, has_key: bool
+        self,
+        row: tuple[Any, ...],
+        record: Mapping[str, Any],
+        content: Mapping[str, Any] | None,
+        *,
+        has_key: bool,
     ) -> LandedRow:
         _, load_id, row_number, status, reasons, recency, superseded_by, extracted_at = row
-        record = self._load(load_id)
         state = status
         if status == "accepted":
             state = "latest" if recency == 1 or not has_key else "superseded"
-        file = Path(record.get("raw_path", "")) / record.get("file_name", "")
+        file, is_file_kept = self._file(record)
         return LandedRow(
             load_id=load_id,
             row_number=row_number,
@@ -138,15 +147,21 @@ class LandedRows:
             reasons=reasons,
             superseded_by=superseded_by if state == "superseded" else None,
             file=str(file),
-            is_file_kept=bool(record) and (self.home.root / file).is_file(),
+            is_file_kept=is_file_kept,
             extracted_at=extracted_at,
             received_at=str(record["received_at"]) if record else None,
             content=content,
         )
 
-    def _read_load(self, load_id: str) -> dict[str, Any]:
-        path = loads_dir(self.home) / f"{load_id}.parquet"
-        return read_record(path) if path.exists() else {}
+    def _file(self, record: Mapping[str, Any]) -> tuple[Path, bool]:
+        """Where the delivered file of a load is, from the home on, and whether it is there."""
+        if not record:
+            return Path(), False
+        raw, name = record_raw(self.home, record), record["file_name"]
+        return raw.place(name).relative_to(self.home.root), name in raw.names()
+
+    def _read_load(self, source: str, entity: str, load_id: str) -> dict[str, Any]:
+        return find_record(self.home, source, entity, load_id) or {}
 
     def _contents(
         self, contract: Contract, wanted: Sequence[tuple[str, int]]
@@ -155,15 +170,12 @@ class LandedRows:
         key = self._key()
         found: dict[tuple[str, int], dict[str, Any]] = {}
         for load_id in {load_id for load_id, _ in wanted}:
-            record = self._load(load_id)
+            record = self._load(contract.source, contract.entity, load_id)
             if not record or key is None:
                 continue
-            path = load_paths(self.home, contract, load_id, record["load_date"]).lake
             numbers = [number for load, number in wanted if load == load_id]
             try:
-                table = pq.read_table(
-                    path, partitioning=None, filters=[("_row_number", "in", numbers)]
-                )
+                table = read_rows(self.home, record, row_numbers=numbers)
             except (OSError, pa.ArrowException):  # a lake that was pruned
                 continue
             for row in table.to_pylist():

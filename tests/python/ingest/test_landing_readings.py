@@ -15,7 +15,7 @@ from ingest.home import Home
 from ingest.landing.delivery import parse_moment
 from ingest.landing.readings import Reading, current_reading, reading_at
 from ingest.landing.records import read_records, record_paths
-from ingest.landing.transfer import keep_rows, link_load, receive_load
+from ingest.landing.transfer import keep_rows, link_loads, receive_load
 from orchestration.lib.rebuild.as_known import choose_loads, rebuild_lake
 
 CONTENT = "sale_id,remark\n1,café\n2,tea\n".encode("latin-1")
@@ -107,7 +107,7 @@ def test_changing_a_linked_load_leaves_the_original(toy: Any, tmp_path: Any) -> 
     toy.land("sales_20240105.csv", "sale_id,remark\n1,a\n2,b\n3,c\n")
     (record,) = read_records(toy.home)
     target = Home(tmp_path / "target")
-    link_load(toy.home, target, record)
+    link_loads(toy.home, target, [record])
     keep_rows(target, record, pa.array([2, 4]))  # lines of the file
     assert remarks(target) == ["a", "c"]
     assert [found["rows_landed"] for found in read_records(target)] == [2]
