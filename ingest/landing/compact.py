@@ -6,6 +6,7 @@ A stream lands a load every few seconds, and whoever reads the lake opens a file
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -44,6 +45,8 @@ def compact(home: Home, contracts: Contracts, *, with_latest: bool = False) -> I
     nothing is to do a few folders are listed. Raises LockedError when a landing holds the home,
     StorehouseError when a file cannot be read or written; what was not compacted stays as it was.
     """
+    with _landing(home):
+        recover(home)
     for source in contracts.values():
         for contract in source.entities.values():
             for day in _days(home, contract, with_latest):
@@ -67,13 +70,19 @@ def _day(folder: Path) -> date:
 def _compact_day(home: Home, source: str, entity: str, day: date) -> Compacted | None:
     if len(own_loads(home, source, entity, day)) <= MOST_LOADS:
         return None
+    with _landing(home):
+        recover(home)
+        load_ids = own_loads(home, source, entity, day)
+        if len(load_ids) <= MOST_LOADS:
+            return None
+        rows = gather(home, source, entity, day, load_ids)
+    return Compacted(source, entity, day, len(load_ids), rows)
+
+
+@contextmanager
+def _landing(home: Home) -> Iterator[None]:
     with landing_lock(home):
         try:
-            recover(home)
-            load_ids = own_loads(home, source, entity, day)
-            if len(load_ids) <= MOST_LOADS:
-                return None
-            rows = gather(home, source, entity, day, load_ids)
+            yield
         except OSError as error:
             raise cannot_write(home, error) from error
-    return Compacted(source, entity, day, len(load_ids), rows)

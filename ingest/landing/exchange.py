@@ -47,6 +47,8 @@ def exchange(home: Home, name: str, steps: Sequence[Step], write: Callable[[], N
 
 def finish(home: Home) -> int:
     """Ends the exchanges that were interrupted; returns how many there were."""
+    for torn in loads_dir(home).glob(temporary(Path(f"*{_SUFFIX}")).name):
+        torn.unlink()
     journals = list(loads_dir(home).glob(f".*{_SUFFIX}"))
     for journal in journals:
         _finish(home, journal)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
 
 import duckdb
@@ -25,6 +25,7 @@ from ingest.contracts import Contracts
 from ingest.errors import StorehouseError
 from ingest.home import PROJECT_DIR, Home
 from ingest.landing import FileOutcome, land_paths
+from ingest.landing.compact import Compacted, compact
 from ingest.landing.delivery import PUBLISH_FORMAT
 from ingest.landing.records import loads_dir
 from orchestration.lib.dbt_failure import describe_failure, run_results
@@ -71,6 +72,8 @@ class Stream:
         self._contracts = contracts
         self._target = home.logs / "dbt" / "stream"
         self._window = timedelta(hours=int(project_variables()["event_window_hours"]))
+        self._landed_day = date.min
+        self._may_compact = True
         # When the events were extracted that are landed and not published, such as before a crash.
         self._pending = _landed_since(home, str(served["publish_id"]))
         parsed = self._invoke(dbtRunner(), "parse")
@@ -100,6 +103,7 @@ class Stream:
             self._pending += [
                 outcome.extracted_at or _now() for outcome in landed if outcome.entity == ENTITY
             ]
+            self._see_day(landed)
             if self._pending:
                 with _timed(seconds, "build"):
                     self._build()
@@ -113,6 +117,26 @@ class Stream:
             seconds=seconds,
             publish_id=publish_id,
         )
+
+    def compact(self) -> Compacted | None:
+        """Compacts one entity's loads of one day that is over; None when there is none.
+
+        Looks for one at the start and whenever a later day than any before was landed. After an
+        error it does so with the next day. Raises LockedError and StorehouseError like `batch`.
+        """
+        if not self._may_compact:
+            return None
+        with warehouse_lock(self._home, HOLDER, timeout_seconds=1):
+            self._may_compact = False
+            done = next(compact(self._home, self._contracts), None)
+            self._may_compact = done is not None
+        return done
+
+    def _see_day(self, landed: Sequence[FileOutcome]) -> None:
+        days = [outcome.extracted_at.date() for outcome in landed if outcome.extracted_at]
+        latest = max(days, default=date.min)
+        self._may_compact |= latest > self._landed_day
+        self._landed_day = max(latest, self._landed_day)
 
     def _build(self) -> None:
         results = self._target / "run_results.json"
