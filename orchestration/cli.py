@@ -39,9 +39,9 @@ app.add_typer(admin, name="admin")
 admin.add_typer(keys, name="keys")
 app.add_typer(models, name="models")
 
-for command in (land, collect, simulate, run, stream, publish, status, sql, diff):
+for command in (land, simulate, run, publish, status, sql, diff, trace, prove_incremental):
     app.command()(command)
-for command in (trace, prove_incremental):
+for command in (collect, stream):
     app.command()(command)
 for command in (versions, rollback, rebuild_history, prepare, is_empty):
     admin.command()(command)
