@@ -36,3 +36,7 @@ class SecretError(StorehouseError):
 
 class LockedError(StorehouseError):
     """Another process holds the lock that this one needs."""
+
+
+class DeliveryError(StorehouseError):
+    """A broker or collector that refuses to be read from or sent to, or stays out of reach."""

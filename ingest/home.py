@@ -61,6 +61,14 @@ class Home:
         return self.root / "extracts"
 
     @property
+    def segments(self) -> Path:
+        """Files of what arrives without a pause, sealed every few seconds, one folder per source.
+
+        Landing takes them from there and removes them; a hidden one is still being written.
+        """
+        return self.root / "segments"
+
+    @property
     def raw(self) -> Path:
         """The bytes as they came, one folder per load."""
         return self.root / "raw"

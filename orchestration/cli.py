@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from orchestration.commands.admin import is_empty, prepare, rebuild_history
+from orchestration.commands.consume import consume
 from orchestration.commands.diff import diff
 from orchestration.commands.land import land, simulate
 from orchestration.commands.models import (
@@ -16,6 +17,7 @@ from orchestration.commands.models import (
     train,
 )
 from orchestration.commands.models import rollback as roll_back_model
+from orchestration.commands.produce import produce
 from orchestration.commands.prove import prove_incremental
 from orchestration.commands.publish import publish, rollback, versions
 from orchestration.commands.run import run
@@ -36,6 +38,8 @@ app.add_typer(models, name="models")
 
 for command in (land, simulate, run, publish, status, sql, diff, trace, prove_incremental):
     app.command()(command)
+app.command()(consume)
+app.command()(produce)
 for command in (versions, rollback, rebuild_history, prepare, is_empty):
     admin.command()(command)
 models.command("list")(list_models)
