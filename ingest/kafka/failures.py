@@ -36,6 +36,19 @@ _OUT_OF_REACH = frozenset(
     {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._RESOLVE}
 )
 
+_REBALANCING = frozenset(
+    {
+        KafkaError.REBALANCE_IN_PROGRESS,
+        KafkaError.ILLEGAL_GENERATION,
+        KafkaError._WAIT_COORD,
+    }
+)
+
+
+def log_level(error: KafkaError) -> int:
+    """How loud to log a failed commit: quietly while consumers share the partitions anew."""
+    return logging.DEBUG if error.code() in _REBALANCING else logging.WARNING
+
 
 def refusal(error: KafkaError, brokers: str, topic: str) -> DeliveryError | None:
     """The error for a person, if one must act; None for what passes, such as a lost broker."""

@@ -13,7 +13,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from ingest.errors import DeliveryError
 from ingest.home import Home
 from ingest.kafka.earlier import holds, segments_behind
-from ingest.kafka.failures import BrokerWatch, refusal
+from ingest.kafka.failures import BrokerWatch, log_level, refusal
 from ingest.kafka.messages import MessageReader
 from ingest.kafka.segments import Batch, Segment, SegmentFolder
 from ingest.kafka.settings import new_client
@@ -103,6 +103,7 @@ class Intake:
                 self._take_all(self._client.consume(_MESSAGES_AT_ONCE, self._patience()))
                 if self._is_due():
                     self._seal(list(self._next))
+                    self._due = time.monotonic() + self._limits.seconds
             self._seal(list(self._next))
         except BaseException:
             self._forget(list(self._next))  # so that closing writes and commits nothing more
@@ -191,7 +192,6 @@ class Intake:
 
     def _seal(self, partitions: Sequence[int]) -> None:
         """Writes what is buffered of these partitions, then commits it."""
-        self._due = time.monotonic() + self._limits.seconds
         batches = {p: self._batches[p] for p in partitions if p in self._batches}
         if batches:
             segments = len(self._folder.write(batches, datetime.now(UTC)))
@@ -225,14 +225,18 @@ class Intake:
         try:
             committed = self._client.commit(offsets=offsets, asynchronous=False) or []
         except KafkaException as error:
-            self._raise_refusal(error.args[0])
-            log.warning("Offsets are not committed yet: %s.", error.args[0].str())
+            failure: KafkaError = error.args[0]
+            self._raise_refusal(failure)
+            log.log(log_level(failure), "Offsets are not committed yet: %s.", failure.str())
             return False
+        self._watch.is_back()
+        refused = [place for place in committed if place.error is not None]
         for place in committed:
             if place.error is None:
                 self._uncommitted.pop(place.partition, None)
-        self._watch.is_back()
-        return all(place.error is None for place in committed)
+        if refused:
+            log.warning("Offsets are not committed yet of partitions %s.", _listed(refused))
+        return not refused
 
     def _on_assign(self, client: Consumer, partitions: list[TopicPartition]) -> None:
         positions = self._positions(partitions)
