@@ -239,17 +239,12 @@ class Intake:
         return not refused
 
     def _on_assign(self, client: Consumer, partitions: list[TopicPartition]) -> None:
-        positions = self._positions(partitions)
-        behind = segments_behind(
-            self._home,
-            self._folder,
-            self._source,
-            {p.partition: positions.get(p.partition) or 0 for p in partitions},
-        )
+        positions, unread = self._positions(partitions)
+        behind = segments_behind(self._home, self._folder, self._source, unread)
         for place in partitions:
             number = place.partition
             position = positions.get(number)
-            after = self._after(number, position, behind[number])
+            after = self._after(number, position, behind.get(number, []))
             if after != position and after is not None:
                 log.info("Partition %d goes on at %d, behind its segments.", number, after)
                 self._uncommitted[number] = place.offset = after
@@ -257,55 +252,56 @@ class Intake:
         client.incremental_assign(partitions)
         log.info("Partitions taken: %s.", _listed(partitions))
 
-    def _positions(self, partitions: list[TopicPartition]) -> dict[int, int]:
-        """The committed offset of each partition that has one, else its first offset."""
+    def _positions(self, partitions: list[TopicPartition]) -> tuple[dict[int, int], dict[int, int]]:
+        """Where each partition stands, as far as it is known; and of those with unread messages.
+
+        A partition stands at its committed offset, without one at its first.
+        """
+        positions: dict[int, int] = {}
+        unread: dict[int, int] = {}
         try:
-            found = self._client.committed(partitions, timeout=_ANSWER_SECONDS)
-            positions = {p.partition: p.offset for p in found if p.error is None}
-            for place in partitions:
-                self._settle(place, positions)
+            for place in self._client.committed(partitions, timeout=_ANSWER_SECONDS):
+                bounds = self._client.get_watermark_offsets(place, timeout=_ANSWER_SECONDS)
+                if place.error is not None or bounds is None:
+                    continue
+                position = self._position(place.partition, place.offset, *bounds)
+                if position is not None:
+                    positions[place.partition] = position
+                    if position < bounds[1]:
+                        unread[place.partition] = position
         except KafkaException as error:
             self._raise_refusal(error.args[0])
             log.warning(
                 "Offsets cannot be read (%s): messages may be read twice.", error.args[0].str()
             )
-            return {}
-        return positions
+        return positions, unread
 
-    def _settle(self, place: TopicPartition, positions: dict[int, int]) -> None:
-        """Replaces a position that the partition does not have by one that it has, and tells."""
-        position = positions.get(place.partition)
-        if position is None:
-            return
-        bounds = self._client.get_watermark_offsets(place, timeout=_ANSWER_SECONDS)
-        low, high = bounds or (0, position)
-        if position < 0 and self._settings.get("auto.offset.reset") == "earliest":
-            positions[place.partition] = low
-        elif position < 0:
-            positions.pop(place.partition)
-        elif position < low:
+    def _position(self, partition: int, committed: int, low: int, high: int) -> int | None:
+        """The committed offset if the partition has it, the first if none was; tells of a gap."""
+        if committed < 0:
+            return low if self._settings.get("auto.offset.reset") == "earliest" else None
+        if committed < low:
             log.warning(
-                "Partition %d: offsets %d to %d were removed by the broker before they were read.",
-                place.partition,
-                position,
+                "Partition %d: offsets %d to %d were removed by the brokers before they were read.",
+                partition,
+                committed,
                 low - 1,
             )
-            positions.pop(place.partition)
-        elif position > high:
-            log.warning("Partition %d was made anew: it ends at %d.", place.partition, high)
-            positions.pop(place.partition)
+            return None
+        if committed > high:
+            log.warning("Partition %d was made anew: it ends at %d.", partition, high)
+            return None
+        return committed
 
     def _after(self, partition: int, position: int | None, behind: list[Segment]) -> int | None:
         """Where to go on from `position`, behind the segments that hold what comes there."""
-        rest = behind if position is not None else []
-        while position is not None and rest:
+        while position is not None:
             at = position
-            covering = [s for s in rest if s.first <= at <= s.last]
+            covering = [s for s in behind if s.first <= at <= s.last]
             found = next((s for s in covering if self._is_of_topic(partition, s)), None)
             if found is None:
                 break
             position = found.last + 1
-            rest = [segment for segment in rest if segment is not found]
         return position
 
     def _is_of_topic(self, partition: int, segment: Segment) -> bool:

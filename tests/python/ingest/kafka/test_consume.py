@@ -79,7 +79,7 @@ def test_a_killed_consumer_loses_nothing_and_reads_nothing_twice(
 ) -> None:
     chance = random.Random(7)
     shop.cluster.create_topic(TOPIC, 3)
-    for _ in range(4):
+    for _ in range(3):
         consumer = shop.start("--every", "0.1", "--records", "40")
         before = len(shop.lines())
         sender.send(300)
