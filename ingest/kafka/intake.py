@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -26,6 +26,8 @@ _MESSAGES_AT_ONCE = 2_000
 _LONGEST_WAIT = 0.25  # seconds until a signal is seen
 _ANSWER_SECONDS = 10.0
 _COMMIT_ATTEMPTS = 3
+_FINISH_SECONDS = 5.0
+_EXPELLED = (KafkaError.UNKNOWN_MEMBER_ID, KafkaError.FENCED_INSTANCE_ID)
 
 
 @dataclass(frozen=True)
@@ -104,12 +106,21 @@ class Intake:
                 if self._is_due():
                     self._seal(list(self._next))
                     self._due = time.monotonic() + self._limits.seconds
-            self._seal(list(self._next))
+            self._finish()
         except BaseException:
             self._forget(list(self._next))  # so that closing writes and commits nothing more
             raise
         finally:
             self._client.close()
+
+    def _finish(self) -> None:
+        """Writes and commits what is buffered, once a rebalance that goes on lets it commit."""
+        self._seal(list(self._next))
+        give_up = time.monotonic() + _FINISH_SECONDS
+        while self._uncommitted and time.monotonic() < give_up:
+            self._client.pause(self._client.assignment())
+            self._client.consume(_MESSAGES_AT_ONCE, _LONGEST_WAIT)  # left to who reads next
+            self._commit(list(self._uncommitted))
 
     def _new_consumer(self, *, is_probe: bool = False) -> Consumer:
         own: dict[str, object] = dict(self._settings)
@@ -191,52 +202,65 @@ class Intake:
         self._buffered[1] += len(value)
 
     def _seal(self, partitions: Sequence[int]) -> None:
-        """Writes what is buffered of these partitions, then commits it."""
+        """Writes what is buffered of these partitions, then commits it.
+
+        Before that it commits where the buffers begin, which changes nothing and tells a consumer
+        that was suspended whether the group has gone on without it: then nothing is written.
+        """
         batches = {p: self._batches[p] for p in partitions if p in self._batches}
         if batches:
-            segments = len(self._folder.write(batches, datetime.now(UTC)))
-            objects = sum(len(batch.objects) for batch in batches.values())
-            others = sum(len(batch.others) for batch in batches.values())
-            for partition, batch in batches.items():
-                self._uncommitted[partition] = batch.last + 1
-                self._drop(partition)
-            self.totals.segments += segments
-            self.totals.objects += objects
-            self.totals.others += others
-            log.info(
-                "%d records in %d segments, %d of them not JSON objects; %d messages without a "
-                "value so far.",
-                objects + others,
-                segments,
-                others,
-                self.totals.empty,
-            )
+            failure = self._send({p: batch.first for p, batch in batches.items()})
+            if failure is not None and failure.code() in _EXPELLED:
+                return  # what is buffered is dropped when the client tells that it was lost
+            self._write(batches)
+            if failure is not None:
+                return  # the next time will do
         self._commit(partitions)
+
+    def _write(self, batches: Mapping[int, Batch]) -> None:
+        segments = len(self._folder.write(batches, datetime.now(UTC)))
+        objects = sum(len(batch.objects) for batch in batches.values())
+        others = sum(len(batch.others) for batch in batches.values())
+        for partition, batch in batches.items():
+            self._uncommitted[partition] = batch.last + 1
+            self._drop(partition)
+        self.totals.segments += segments
+        self.totals.objects += objects
+        self.totals.others += others
+        log.info(
+            "%d records in %d segments, %d of them not JSON objects; %d messages without a "
+            "value so far.",
+            objects + others,
+            segments,
+            others,
+            self.totals.empty,
+        )
 
     def _commit(self, partitions: Iterable[int]) -> bool:
         """Commits what was written of these partitions; False if it must be tried again."""
-        offsets = [
-            TopicPartition(self._topic, p, self._uncommitted[p])
-            for p in partitions
-            if p in self._uncommitted
-        ]
+        offsets = {p: self._uncommitted[p] for p in partitions if p in self._uncommitted}
         if not offsets:
             return True
-        try:
-            committed = self._client.commit(offsets=offsets, asynchronous=False) or []
-        except KafkaException as error:
-            failure: KafkaError = error.args[0]
-            self._raise_refusal(failure)
-            log.log(log_level(failure), "Offsets are not committed yet: %s.", failure.str())
+        if self._send(offsets) is not None:
             return False
-        self._watch.is_back()
-        refused = [place for place in committed if place.error is not None]
-        for place in committed:
-            if place.error is None:
-                self._uncommitted.pop(place.partition, None)
-        if refused:
-            log.warning("Offsets are not committed yet of partitions %s.", _listed(refused))
-        return not refused
+        for partition in offsets:
+            del self._uncommitted[partition]
+        return True
+
+    def _send(self, offsets: Mapping[int, int]) -> KafkaError | None:
+        """Commits the offset of each partition; returns the failure, of any of them, if one."""
+        places = [TopicPartition(self._topic, p, offset) for p, offset in offsets.items()]
+        try:
+            answers = self._client.commit(offsets=places, asynchronous=False) or []
+            failure = next((place.error for place in answers if place.error is not None), None)
+        except KafkaException as error:
+            failure = error.args[0]
+        if failure is None:
+            self._watch.is_back()
+            return None
+        self._raise_refusal(failure)
+        log.log(log_level(failure), "Offsets are not committed yet: %s.", failure.str())
+        return failure
 
     def _on_assign(self, client: Consumer, partitions: list[TopicPartition]) -> None:
         positions, unread = self._positions(partitions)

@@ -123,7 +123,10 @@ class Shop:
                 assert first == at, f"partition {partition}: {ranges[partition]}"
                 at = last + 1
             assert at == end, f"partition {partition} ends at {end}: {ranges.get(partition)}"
-        assert self.committed(partitions) == {p: end or -1001 for p, end in ends.items()}
+
+    def assert_all_committed(self, partitions: Iterable[int]) -> None:
+        """The group has committed the end of each partition."""
+        assert self.committed(partitions) == self.end_offsets(partitions)
 
 
 class Sender:
