@@ -12,6 +12,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from ingest.errors import DeliveryError
 from ingest.home import Home
+from ingest.kafka.bounded import BoundedCall
 from ingest.kafka.earlier import holds, segments_behind
 from ingest.kafka.failures import BrokerWatch, log_level, refusal
 from ingest.kafka.messages import MessageReader
@@ -74,6 +75,7 @@ class Intake:
         self._settings = settings
         self._limits = limits
         self._watch = BrokerWatch(self._brokers)
+        self._commits = BoundedCall()
         self._batches: dict[int, Batch] = {}
         self._buffered = [0, 0]  # records, bytes
         self._next: dict[int, int | None] = {}  # of each partition that is ours: where it stands
@@ -111,7 +113,15 @@ class Intake:
             self._forget(list(self._next))  # so that closing writes and commits nothing more
             raise
         finally:
-            self._client.close()
+            if self.is_stuck:
+                log.warning("Left without a farewell: a commit was not answered.")
+            else:
+                self._client.close()
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether a commit never returned: the process must then end without closing the client."""
+        return self._commits.is_stuck
 
     def _finish(self) -> None:
         """Writes and commits what is buffered, once a rebalance that goes on lets it commit."""
@@ -250,17 +260,24 @@ class Intake:
     def _send(self, offsets: Mapping[int, int]) -> KafkaError | None:
         """Commits the offset of each partition; returns the failure, of any of them, if one."""
         places = [TopicPartition(self._topic, p, offset) for p, offset in offsets.items()]
-        try:
-            answers = self._client.commit(offsets=places, asynchronous=False) or []
-            failure = next((place.error for place in answers if place.error is not None), None)
-        except KafkaException as error:
-            failure = error.args[0]
-        if failure is None:
+        failures: list[KafkaError] = []
+
+        def commit() -> None:
+            try:
+                answers = self._client.commit(offsets=places, asynchronous=False) or []
+                failures.extend(place.error for place in answers if place.error is not None)
+            except KafkaException as error:
+                failures.append(error.args[0])
+
+        if not self._commits.make(commit, _ANSWER_SECONDS):
+            self._watch.is_away()
+            return KafkaError(KafkaError._TIMED_OUT)
+        if not failures:
             self._watch.is_back()
             return None
-        self._raise_refusal(failure)
-        log.log(log_level(failure), "Offsets are not committed yet: %s.", failure.str())
-        return failure
+        self._raise_refusal(failures[0])
+        log.log(log_level(failures[0]), "Offsets are not committed yet: %s.", failures[0].str())
+        return failures[0]
 
     def _on_assign(self, client: Consumer, partitions: list[TopicPartition]) -> None:
         positions, unread = self._positions(partitions)

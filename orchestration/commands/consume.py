@@ -84,6 +84,9 @@ def consume(
         totals.others,
         totals.empty,
     )
+    if intake.is_stuck:
+        logging.shutdown()
+        os._exit(0)  # the library would wait for the brokers when the interpreter frees it
 
 
 def _contract(source: str, entity: str) -> tuple[SourceContract, Contract]:

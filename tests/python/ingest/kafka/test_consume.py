@@ -32,6 +32,17 @@ class Dying(intake.Consumer):
 intake.Consumer = Dying
 """
 
+# A consumer whose commits are never answered.
+NEVER_COMMITS = """
+import threading
+import ingest.kafka.intake as intake
+intake._ANSWER_SECONDS = 0.5
+class Stuck(intake.Consumer):
+    def commit(self, **kwargs):
+        threading.Event().wait()
+intake.Consumer = Stuck
+"""
+
 
 def test_every_kind_of_message_becomes_lines_that_landing_judges(
     shop: Shop, sender: Sender
@@ -218,6 +229,25 @@ def refused(shop: Shop, *args: str, **environment: str) -> str:
         done = CliRunner().invoke(app, command, env=variables)
     assert done.exit_code == 1, done.output
     return done.output
+
+
+def test_a_commit_that_is_never_answered_keeps_no_consumer_from_ending(
+    shop: Shop, sender: Sender
+) -> None:
+    shop.cluster.create_topic(TOPIC, 1)
+    sender.send(20)
+    stuck = shop.start(*FAST, program=NEVER_COMMITS)
+    wait_for(lambda: len(shop.lines()) == 20, "the events")
+    sender.send(20)
+    wait_for(lambda: len(shop.lines()) == 40, "the events after them")
+    shop.stop(stuck)
+    assert "do not answer; waiting" in shop.said(stuck)
+    assert "Left without a farewell" in shop.said(stuck)
+    again = shop.start(*FAST)
+    wait_for(lambda: "behind its segments" in shop.said(again), "the next consumer")
+    shop.stop(again)
+    shop.assert_every_offset_once([0])
+    shop.assert_all_committed([0])
 
 
 def test_a_topic_that_is_missing_or_refused_is_told(shop: Shop) -> None:
