@@ -58,3 +58,7 @@ class RequestRefusedError(StorehouseError):
         self.status = status
         self.retry_seconds = retry_seconds
         self.place = place
+
+
+class DeliveryError(StorehouseError):
+    """A broker or collector that refuses to be read from or sent to, or stays out of reach."""

@@ -62,7 +62,10 @@ class Home:
 
     @property
     def segments(self) -> Path:
-        """What collector and consumer took in, one folder per source; gone once it is landed."""
+        """Files of what arrives without a pause, sealed every few seconds, one folder per source.
+
+        Landing takes them from there and removes them; a hidden one is still being written.
+        """
         return self.root / "segments"
 
     @property

@@ -6,6 +6,7 @@ import typer
 
 from orchestration.commands.admin import is_empty, prepare, rebuild_history
 from orchestration.commands.collect import collect
+from orchestration.commands.consume import consume
 from orchestration.commands.diff import diff
 from orchestration.commands.keys import add_key, list_keys, revoke_key
 from orchestration.commands.land import land, simulate
@@ -18,6 +19,7 @@ from orchestration.commands.models import (
     train,
 )
 from orchestration.commands.models import rollback as roll_back_model
+from orchestration.commands.produce import produce
 from orchestration.commands.prove import prove_incremental
 from orchestration.commands.publish import publish, rollback, versions
 from orchestration.commands.run import run
@@ -39,10 +41,12 @@ app.add_typer(admin, name="admin")
 admin.add_typer(keys, name="keys")
 app.add_typer(models, name="models")
 
-for command in (land, collect, simulate, run, stream, publish, status, sql, diff):
+for command in (land, simulate, run, publish, status, sql, diff, trace, prove_incremental):
     app.command()(command)
-for command in (trace, prove_incremental):
-    app.command()(command)
+app.command()(collect)
+app.command()(consume)
+app.command()(produce)
+app.command()(stream)
 for command in (versions, rollback, rebuild_history, prepare, is_empty):
     admin.command()(command)
 keys.command("list")(list_keys)

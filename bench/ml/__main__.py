@@ -20,7 +20,7 @@ from typing import Any
 
 from bench.harness import DATA, write_results
 from bench.ml.homes import Homes
-from bench.ml.report import Goal, Part, rendered
+from bench.report import Goal, Part, rendered
 from ingest.home import PROJECT_DIR
 
 HOMES = PROJECT_DIR / "bench" / "results" / "homes"

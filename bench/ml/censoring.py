@@ -12,7 +12,7 @@ from datetime import timedelta
 import polars as pl
 
 from bench.ml.demand_data import shop_origins, shop_rows
-from bench.ml.report import Cell, Goal, Part, Table
+from bench.report import Cell, Goal, Part, Table
 from ingest.home import Home
 from ml.demand.fitting import fit
 from ml.demand.frequency import DAY

@@ -27,7 +27,7 @@ from bench.ml.demand_peers import (
     statsforecast_models,
 )
 from bench.ml.homes import Homes
-from bench.ml.report import Cell, Goal, Part, Table
+from bench.report import Cell, Goal, Part, Table
 from ml.demand.baselines import Baseline
 from ml.demand.fitting import fit
 from ml.demand.methods import METHODS

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import polars as pl
 
-from bench.ml.report import Cell, Goal, Part, Table
+from bench.report import Cell, Goal, Part, Table
 from ml.frame.drift import ALARMED, freeze, measure
 
 Draw = Callable[[np.random.Generator, int], pl.Series]

@@ -15,7 +15,7 @@ import duckdb
 import polars as pl
 
 from bench.ml.homes import copied, storehouse
-from bench.ml.report import Cell, Goal, Part, Table
+from bench.report import Cell, Goal, Part, Table
 from ingest.home import Home
 from ml.demand.model import DEMAND, DemandForecast, Forecasters
 from ml.errors import ModelError

@@ -19,7 +19,7 @@ from unittest.mock import patch
 import lightgbm as lgb
 import polars as pl
 
-from bench.ml.report import Cell, Goal, Part, Table
+from bench.report import Cell, Goal, Part, Table
 from ingest.home import Home
 from ml.frame.model import Data, Model
 from ml.frame.reading import read_data

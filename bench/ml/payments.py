@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from bench.ml.ranking import judged
-from bench.ml.report import Cell, Goal, Part, Table
+from bench.report import Cell, Goal, Part, Table
 from ingest.home import Home
 from ml.arrays import Floats
 from ml.frame.model import Data, Slice

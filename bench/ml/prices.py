@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from bench.ml.policy_value import Market, optimum, share_of_optimum
-from bench.ml.report import Cell, Goal, Part, Table
+from bench.report import Cell, Goal, Part, Table
 from ingest.home import Home
 from ml.arrays import Floats
 from ml.frame.model import Data

@@ -7,31 +7,25 @@ built from all of its events.
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from typing import Any, cast
+from datetime import UTC, date, datetime
 
 import duckdb
-from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-from dbt.cli.main import dbtRunner, dbtRunnerResult
-from dbt.contracts.graph.manifest import Manifest
 
 from ingest.contracts import Contracts
 from ingest.errors import StorehouseError
-from ingest.home import PROJECT_DIR, Home
+from ingest.home import Home
 from ingest.landing import FileOutcome, land_paths
 from ingest.landing.compact import Compacted, compact
 from ingest.landing.delivery import PUBLISH_FORMAT
 from ingest.landing.records import loads_dir
-from orchestration.lib.dbt_failure import describe_failure, run_results
 from orchestration.lib.duckdb_errors import plain_errors
+from orchestration.lib.event_build import EventBuild
 from orchestration.lib.lock import warehouse_lock
-from orchestration.lib.project import project_variables
 from orchestration.lib.publish import publish, read_publish_record
 
 HOLDER = "storehouse stream"
@@ -57,8 +51,8 @@ class Batch:
 class Stream:
     """The loop over one home.
 
-    Making one parses the project; raises StorehouseError where nothing was built and published yet,
-    or where the project does not parse.
+    Making one parses the project, which takes a while; raises StorehouseError where nothing was
+    built and published yet, or where the project does not parse.
     """
 
     def __init__(self, home: Home, contracts: Contracts) -> None:
@@ -70,20 +64,11 @@ class Stream:
             )
         self._home = home
         self._contracts = contracts
-        self._target = home.logs / "dbt" / "stream"
-        self._window = timedelta(hours=int(project_variables()["event_window_hours"]))
         self._landed_day = date.min
         self._may_compact = True
         # When the events were extracted that are landed and not published, such as before a crash.
         self._pending = _landed_since(home, str(served["publish_id"]))
-        parsed = self._invoke(dbtRunner(), "parse")
-        if not parsed.success:
-            raise StorehouseError(
-                f"dbt cannot read the project: {parsed.exception}", "Mend it, then stream again."
-            )
-        manifest = cast(Manifest, parsed.result)
-        self._dbt = dbtRunner(manifest=manifest)
-        self._manifest: Mapping[str, Any] = manifest.writable_manifest().to_dict()
+        self._events = EventBuild(home)
 
     def batch(self) -> Batch | None:
         """Lands, builds and publishes what is new; None when nothing is.
@@ -106,9 +91,11 @@ class Stream:
             self._see_day(landed)
             if self._pending:
                 with _timed(seconds, "build"):
-                    self._build()
+                    self._events.build(self._pending)
                 with _timed(seconds, "publish"):
-                    publish_id = publish(self._home, self._manifest, streamed=True).publish_id
+                    publish_id = publish(
+                        self._home, self._events.manifest, streamed=True
+                    ).publish_id
                 self._pending.clear()
         return Batch(
             loads=len(landed),
@@ -137,42 +124,6 @@ class Stream:
         latest = max(days, default=date.min)
         self._may_compact |= latest > self._landed_day
         self._landed_day = max(latest, self._landed_day)
-
-    def _build(self) -> None:
-        results = self._target / "run_results.json"
-        results.unlink(missing_ok=True)
-        done = self._invoke(
-            self._dbt,
-            *("build", "--selector", "stream", "--indirect-selection", "empty"),
-            *("--exclude-resource-type", "unit_test"),
-        )
-        if not done.success:
-            nodes = self._manifest["nodes"]
-            output = str(done.exception or "")
-            raise StorehouseError(
-                describe_failure(run_results(results), nodes, output, self._home), ""
-            )
-
-    def _invoke(self, runner: dbtRunner, command: str, *arguments: str) -> dbtRunnerResult:
-        """Runs a dbt command in this process, then lets go of the warehouse file."""
-        first = min(self._pending, default=_now()) - self._window
-        last = max(self._pending, default=_now())
-        days = {  # of business, in whatever zone
-            "first": f"{(first - timedelta(days=1)).date()}",
-            "before": f"{(last + timedelta(days=3)).date()}",
-        }
-        folder, project = os.fspath(self._target), os.fspath(PROJECT_DIR)
-        try:
-            return runner.invoke(
-                [
-                    *("--log-level", "none", "--log-level-file", "info", "--log-path", folder),
-                    *(command, *arguments, "--target-path", folder),
-                    *("--project-dir", project, "--profiles-dir", project),
-                    *("--vars", json.dumps({"event_stream": True, "feature_days": days})),
-                ]
-            )
-        finally:
-            DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
 
 
 def _now() -> datetime:

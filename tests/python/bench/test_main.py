@@ -12,7 +12,7 @@ from bench.ml import __main__ as main
 from bench.ml import demand
 from bench.ml.demand_data import DATA_SETS
 from bench.ml.homes import Homes
-from bench.ml.report import Part
+from bench.report import Part
 from ingest.home import PROJECT_DIR, Home
 
 NEEDING_NONE = ["censoring", "prices", "payments", "gate", "drift"]

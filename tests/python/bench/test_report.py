@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.ml.report import Goal, Table, rendered
+from bench.report import Goal, Table, rendered
 
 
 @pytest.mark.parametrize(
