@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from orchestration.commands.admin import is_empty, prepare, rebuild_history
+from orchestration.commands.admin import compact, is_empty, prepare, rebuild_history
 from orchestration.commands.collect import collect
 from orchestration.commands.consume import consume
 from orchestration.commands.diff import diff
@@ -47,7 +47,7 @@ app.command()(collect)
 app.command()(consume)
 app.command()(produce)
 app.command()(stream)
-for command in (versions, rollback, rebuild_history, prepare, is_empty):
+for command in (versions, rollback, rebuild_history, compact, prepare, is_empty):
     admin.command()(command)
 keys.command("list")(list_keys)
 keys.command("add")(add_key)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from zipfile import BadZipFile
 
 import pyarrow as pa
 import pyarrow.dataset as ds
 
 from ingest.home import Home
 from ingest.kafka.segments import Segment, SegmentFolder
-from ingest.landing.records import LOAD_SCHEMA, loads_dir
+from ingest.landing.raw import delivered_file
+from ingest.landing.records import LOAD_SCHEMA, record_files
 
 log = logging.getLogger("storehouse.kafka")
 _RECORDS_AT_ONCE = 500
@@ -50,8 +52,8 @@ def segments_behind(
 
 
 def _landed(home: Home, folder: SegmentFolder, source: str) -> Iterator[list[Segment]]:
-    """The landed segments, some at a time, the newest first: ids of loads begin with the time."""
-    paths = sorted(loads_dir(home).glob("[!_.]*.parquet"), reverse=True)
+    """The landed segments, some at a time, the newest first."""
+    paths = record_files(home)
     for start in range(0, len(paths), _RECORDS_AT_ONCE):
         some = [str(path) for path in paths[start : start + _RECORDS_AT_ONCE]]
         try:
@@ -68,15 +70,15 @@ def _landed(home: Home, folder: SegmentFolder, source: str) -> Iterator[list[Seg
         yield [segment for segment in found if segment]
 
 
-def holds(segment: Segment, lines: Iterable[bytes]) -> bool:
+def holds(home: Home, segment: Segment, lines: Iterable[bytes]) -> bool:
     """Whether a segment holds all of these lines; False for none, and where it is gone."""
     wanted = set(lines)
     if not wanted:
         return False
     try:
-        with segment.path.open("rb") as file:
+        with delivered_file(home, segment.path) as path, path.open("rb") as file:
             for line in file:
                 wanted.discard(line.rstrip(b"\n"))
-    except OSError:
+    except (OSError, BadZipFile):
         return False
     return not wanted

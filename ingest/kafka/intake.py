@@ -361,7 +361,7 @@ class Intake:
         value = message.value()
         identity = f"{self._topic}-{partition}-{segment.last}"
         objects, others = self._reader.read(value, identity) if value else ([], [])
-        return holds(segment, [*objects, *others])
+        return holds(self._home, segment, [*objects, *others])
 
     def _on_revoke(self, client: Consumer, partitions: list[TopicPartition]) -> None:
         numbers = [place.partition for place in partitions]

@@ -93,6 +93,17 @@ def raw_load(home: Home, source: str, entity: str, load_id: str) -> RawLoad:
     return RawLoad(own.raw, day_paths(home, source, entity, load_date(load_id)).raw)
 
 
+@contextmanager
+def delivered_file(home: Home, path: Path) -> Iterator[Path]:
+    """A path at which a delivered file can be read, that may lie in the raw zone as `path`."""
+    if path.exists() or not path.is_relative_to(home.raw):
+        yield path
+        return
+    source, entity, load_id, name = path.relative_to(home.raw).parts
+    with raw_load(home, source, entity, load_id).file(name) as found:
+        yield found
+
+
 def record_raw(home: Home, record: Mapping[str, Any]) -> RawLoad:
     """What the raw zone of a home has of the load of a record."""
     return raw_load(home, record["source_system"], record["entity"], record["load_id"])

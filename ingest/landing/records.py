@@ -167,6 +167,17 @@ def read_rows(
     return pq.read_table(path, columns=columns, filters=wanted, partitioning=None)
 
 
+def record_files(home: Home) -> list[Path]:
+    """The files with load records, those of the latest declared day first, undated ones last."""
+
+    def age(path: Path) -> tuple[str, bool, str]:
+        is_day = path.name.startswith(DAY_PREFIX)
+        day = path.stem[-8:] if is_day else path.stem[:8]
+        return (day if day.isdigit() else "", not is_day, path.name)
+
+    return sorted(loads_dir(home).glob("[!_.]*.parquet"), key=age, reverse=True)
+
+
 def read_records(home: Home) -> list[dict[str, Any]]:
     """The records of all loads as mappings of column to value, by load id."""
     if not loads_dir(home).is_dir():

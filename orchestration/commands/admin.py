@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from ingest.contracts import load_contracts
@@ -25,6 +27,29 @@ def is_empty() -> None:
         landed = any((home.lake / "landing" / "loads").glob("[!_]*.parquet"))
         delivered = any(path.is_file() for path in home.extracts.rglob("*"))
     raise typer.Exit(FAILED if landed or delivered else 0)
+
+
+def compact(
+    with_latest: Annotated[
+        bool, typer.Option("--with-latest", help="The latest day of each entity too.")
+    ] = False,
+) -> None:
+    """Put the many small loads of each day that is over into files of the day.
+
+    Rows, records and delivered bytes stay as they are; the bytes lie in a ZIP archive of the day.
+    `storehouse run` and `storehouse stream` do it by themselves.
+    """
+    from ingest.landing.compact import compact as compact_days
+
+    days = 0
+    with friendly_errors():
+        home = Home.from_env()
+        with warehouse_lock(home, "storehouse admin compact", on_wait=print_wait):
+            for done in compact_days(home, load_contracts(), with_latest=with_latest):
+                console.print(str(done), markup=False)
+                days += 1
+    if not days:
+        console.print(f"Nothing to compact in {home.lake}.", markup=False)
 
 
 def rebuild_history() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,9 @@ from ingest.errors import LockedError, StorehouseError
 from ingest.home import Home
 from orchestration.commands.shared import prepare_home
 from orchestration.console import console, error_console, friendly_errors
+
+if TYPE_CHECKING:
+    from orchestration.lib.stream import Stream  # takes a second to import
 
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 60.0
 
@@ -66,7 +69,24 @@ def stream(
                         f"{refusal.path.name}: {refusal.message} {refusal.remedy}", markup=False
                     )
                 observe(batch)
+            _compact(batches, home)
             if once:
                 break
             stop.wait(every)
     console.print("Stopped.", markup=False)
+
+
+def _compact(batches: Stream, home: Home) -> None:
+    """Compacts a day where one is over; an error is told, and holds up no batch."""
+    from orchestration.lib.alerts import alert
+
+    try:
+        done = batches.compact()
+    except LockedError:
+        return  # after a later batch
+    except StorehouseError as error:
+        alert(f"storehouse stream could not compact {home.root}", str(error))
+        error_console.print(str(error), markup=False)
+        return
+    if done is not None:
+        console.print(f"Compacted {done}.", markup=False)

@@ -16,6 +16,7 @@ from dagster import (
 
 from ingest.contracts import load_contracts
 from ingest.landing import land_paths
+from ingest.landing.compact import compact
 from orchestration.defs.failures import as_failures
 from orchestration.lib.alerts import alert
 from orchestration.lib.lock import warehouse_lock
@@ -49,6 +50,8 @@ def landing_assets() -> AssetsDefinition:
             outcomes = land_paths(
                 home, contracts, None, None, report=lambda done: reporter().step(done.path.name)
             )
+            for done in compact(home, contracts):
+                context.log.info(f"Compacted {done}.")
         refused = [outcome for outcome in outcomes if outcome.status == "refused"]
         told = [f"{outcome.path}: {outcome.message} {outcome.remedy}" for outcome in refused]
         for line in told:

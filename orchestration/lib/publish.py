@@ -18,6 +18,7 @@ import duckdb
 from ingest.errors import StorehouseError
 from ingest.home import PROJECT_DIR, Home
 from ingest.landing.delivery import PUBLISH_FORMAT
+from ingest.landing.records import loads_dir
 from ingest.landing.sink import fsync_path
 from orchestration.lib.build_state import (
     NodeResult,
@@ -38,7 +39,8 @@ _PUBLISH_COMMENTS = """
     comment on column ops.publish.published_at is 'When it was made, UTC.';
     comment on column ops.publish.code_version is 'Commit of the project it was built with.';
     comment on column ops.publish.load_count is 'Loads it was built from. Non-additive.';
-    comment on column ops.publish.manifest is 'JSON: loads, and each table with rows and hash.';
+    comment on column ops.publish.manifest is
+        'JSON: loads of each entity with the hash of their ids, each table with rows and hash.';
 """
 
 
@@ -71,6 +73,19 @@ class TableRecord:
 
 
 @dataclass(frozen=True)
+class LoadsRecord:
+    """The loads of an entity: how many, and the MD5 of their ids, one a line, in order.
+
+    The ids themselves are in `ops.loads`; in a day of streaming there are tens of thousands.
+    """
+
+    source: str
+    entity: str
+    loads: int
+    ids_hash: str
+
+
+@dataclass(frozen=True)
 class PublishRecord:
     """What was published when, from what."""
 
@@ -79,7 +94,7 @@ class PublishRecord:
     code_version: str
     duckdb_version: str
     load_count: int
-    loads: list[str]
+    loads: list[LoadsRecord]
     tables: list[TableRecord]
     file: str
     is_streamed: bool = False
@@ -267,7 +282,6 @@ def _strip_and_stamp(
 ) -> PublishRecord:
     """Drops all but `tables` (schema, name) and writes the table ops.publish."""
     now = datetime.now(UTC)
-    loads = sorted(path.stem for path in (home.lake / "landing" / "loads").glob("[!_]*.parquet"))
     with duckdb.connect(str(file)) as connection:
         for schema in _schemas(connection):
             if schema not in PUBLISHED_SCHEMAS:
@@ -276,12 +290,13 @@ def _strip_and_stamp(
             if (schema, name) not in tables:  # of a model that is gone, or of a build that crashed
                 what = "view" if kind == "VIEW" else "table"
                 connection.execute(f'drop {what} "{schema}"."{name}"')
+        loads = _load_records(home, connection)
         record = PublishRecord(
             publish_id=publish_id,
             published_at=now.isoformat(timespec="seconds"),
             code_version=code_version(),
             duckdb_version=duckdb.__version__,
-            load_count=len(loads),
+            load_count=sum(of_entity.loads for of_entity in loads),
             loads=loads,
             tables=table_records(connection, unchanged),
             file=str(home.published_file),
@@ -305,6 +320,17 @@ def _strip_and_stamp(
         connection.execute(_PUBLISH_COMMENTS)
         connection.execute("checkpoint")
     return record
+
+
+def _load_records(home: Home, connection: duckdb.DuckDBPyConnection) -> list[LoadsRecord]:
+    rows = connection.execute(
+        """
+        select source_system, entity, count(*), md5(string_agg(load_id, chr(10) order by load_id))
+        from read_parquet(?) group by all order by all
+        """,
+        [str(loads_dir(home) / "*.parquet")],
+    ).fetchall()
+    return [LoadsRecord(*row) for row in rows]
 
 
 def _schemas(connection: duckdb.DuckDBPyConnection) -> list[str]:

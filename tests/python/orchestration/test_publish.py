@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -80,7 +81,9 @@ def test_the_record_is_one_row_that_describes_the_file(working: SmallProject) ->
     described = read_publish_record(working.home)
     assert described is not None
     assert described["publish_id"] == record.publish_id
-    assert described["loads"] == ["load"]
+    ids_hash = hashlib.md5(b"load").hexdigest()
+    loads = {"source": "shop", "entity": "orders", "loads": 1, "ids_hash": ids_hash}
+    assert described["loads"] == [loads]
     version = working.home.published / "versions" / f"{record.publish_id}.json"
     assert json.loads(version.read_text()) == described
 

@@ -12,9 +12,10 @@ import pytest
 from ingest.contracts import load_contracts
 from ingest.errors import ConfigError
 from ingest.home import PROJECT_DIR, Home
-from ingest.kafka.earlier import segments_behind
+from ingest.kafka.earlier import holds, segments_behind
 from ingest.kafka.segments import Batch, SegmentFolder
 from ingest.landing import land_paths
+from ingest.landing.compact import compact
 from ingest.landing.delivery import find_contract, name_time
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -93,17 +94,26 @@ def test_a_topic_whose_files_would_be_of_another_entity_is_refused(tmp_path: Pat
         SegmentFolder(tmp_path, SHOP, "order", "items")
 
 
-def test_segments_behind_a_position_are_found_before_and_after_landing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_compacted", [False, True])
+def test_segments_behind_a_position_are_found_before_and_after_landing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_compacted: bool
+) -> None:
     home = Home(tmp_path)
     folder = folder_in(home)
     folder.write({0: batch(0, 9), 1: batch(0, 4)}, NOW)
     folder.write({0: batch(10, 19)}, NOW.replace(minute=1))
+    folder.write({1: batch(0, 4)}, NOW.replace(day=2))
     land_paths(home, load_contracts(), "shop", folder.folder)
-    for segment in folder.waiting():
-        segment.path.unlink()
+    if is_compacted:
+        monkeypatch.setattr("ingest.landing.compact.MOST_LOADS", 1)
+        assert [done.loads for done in compact(home, load_contracts())] == [3]
     folder.write({0: batch(20, 29)}, NOW.replace(minute=2))
 
     found = segments_behind(home, folder, "shop", {0: 10, 1: 5, 2: 0})
     assert [(s.first, s.last) for s in found[0]] == [(20, 29), (10, 19)]
     assert found[1] == found[2] == []
-    assert all(segment.path.is_file() for segment in found[0])
+    newer, older = found[0]
+    assert newer.path.is_file()
+    assert older.path.is_file() is not is_compacted
+    assert holds(home, older, [b'{"event_id":"E10"}', b'{"event_id":"E19"}'])
+    assert not holds(home, older, [b'{"event_id":"E20"}'])
