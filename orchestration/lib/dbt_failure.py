@@ -64,7 +64,8 @@ def _remedy(
     messages = " ".join(result.get("message") or "" for result in failed)
     if f"{home.lake}/" in messages and ".parquet" in messages:
         return (
-            "If a file of the lake is damaged, delete it and `storehouse run`: it is landed again."
+            "If a file of the lake is damaged, `storehouse admin rebuild-history` makes the lake "
+            "anew from the raw zone."
         )
     if tests:
         name = _name(tests[0], nodes)

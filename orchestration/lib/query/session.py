@@ -241,6 +241,8 @@ def _query_errors(left_out: Sequence[str]) -> Iterator[None]:
         told = str(error).strip()
         missing = [name for name in left_out if f'"{name.rpartition(".")[2]}"' in told]
         remedy = f"Personal data is left out: {', '.join(missing)}." if missing else ""
+        if "No such file or directory" in told:
+            remedy = "The lake was landed into or compacted meanwhile: ask again."
         if isinstance(error, duckdb.PermissionException):
             remedy = "Queries may read and write files in the folder of --allow alone."
         raise QueryError(told, remedy) from error

@@ -72,12 +72,13 @@ def test_an_error_is_one_line_without_headings_and_sql() -> None:
     ]
 
 
-def test_a_damaged_file_of_the_lake_can_be_landed_again() -> None:
+def test_a_damaged_file_of_the_lake_can_be_read_anew() -> None:
     text = described(
         result("model.x.orders", "error", message=f"No magic bytes in '{HOME.lake}/a/1.parquet'")
     )
     assert text.splitlines()[-1] == (
-        "If a file of the lake is damaged, delete it and `storehouse run`: it is landed again."
+        "If a file of the lake is damaged, `storehouse admin rebuild-history` makes the lake "
+        "anew from the raw zone."
     )
 
 
