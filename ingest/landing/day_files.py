@@ -186,12 +186,14 @@ def _archive(archive: Path, folders: Sequence[Path]) -> None:
     new.unlink(missing_ok=True)
     if archive.exists():
         copyfile(archive, new)
+    paths = [path for folder in folders for path in sorted(folder.iterdir())]
+    names = [f"{path.parent.name}/{path.name}" for path in paths]
     with zipfile.ZipFile(
         new, "a", zipfile.ZIP_DEFLATED, compresslevel=1, strict_timestamps=False
     ) as file:
-        for folder in folders:
-            for path in sorted(folder.iterdir()):
-                file.write(path, f"{folder.name}/{path.name}")
+        for path, name in zip(paths, names, strict=True):
+            file.write(path, name)
     with zipfile.ZipFile(new) as file:  # the folders are about to go
-        if damaged := file.testzip():
-            raise OSError(f"{damaged} is not what was written")
+        for path, name in zip(paths, names, strict=True):
+            if file.read(name) != path.read_bytes():
+                raise OSError(f"{name} is not in the archive as it was in {path}")

@@ -34,7 +34,7 @@ def compact(
         bool, typer.Option("--with-latest", help="The latest day of each entity too.")
     ] = False,
 ) -> None:
-    """Put the many small loads of each day that is over into files of the day.
+    """Put the many small loads of each day into files of the day; of the latest once it is over.
 
     Rows, records and delivered bytes stay as they are; the bytes lie in a ZIP archive of the day.
     `storehouse run` and `storehouse stream` do it by themselves.

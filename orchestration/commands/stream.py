@@ -28,7 +28,7 @@ def stream(
 ) -> None:
     """Land new segments, build the event models and publish, again and again.
 
-    In between the many small loads of a day that is over are compacted, a day at a time.
+    In between the many small loads of a day are put into files of the day, a day at a time.
     Ends after the batch it is at on SIGTERM and Ctrl-C. A batch that fails is told, and tried again
     after a pause: what came in is landed and stays.
     """

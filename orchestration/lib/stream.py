@@ -20,7 +20,7 @@ from ingest.contracts import Contracts
 from ingest.errors import StorehouseError
 from ingest.home import Home
 from ingest.landing import FileOutcome, land_paths
-from ingest.landing.compact import Compacted, compact
+from ingest.landing.compact import MOST_OF_LATEST, Compacted, compact
 from ingest.landing.delivery import PUBLISH_FORMAT
 from ingest.landing.records import loads_dir
 from orchestration.lib.duckdb_errors import plain_errors
@@ -65,6 +65,7 @@ class Stream:
         self._home = home
         self._contracts = contracts
         self._landed_day = date.min
+        self._landed_loads = 0  # since it was last looked for a day to compact
         self._may_compact = True
         # When the events were extracted that are landed and not published, such as before a crash.
         self._pending = _landed_since(home, str(served["publish_id"]))
@@ -88,7 +89,7 @@ class Stream:
             self._pending += [
                 outcome.extracted_at or _now() for outcome in landed if outcome.entity == ENTITY
             ]
-            self._see_day(landed)
+            self._count(landed)
             if self._pending:
                 with _timed(seconds, "build"):
                     self._events.build(self._pending)
@@ -106,23 +107,25 @@ class Stream:
         )
 
     def compact(self) -> Compacted | None:
-        """Compacts one entity's loads of one day that is over; None when there is none.
+        """Compacts one entity's loads of one day; None when that can wait.
 
-        Looks for one at the start and whenever a later day than any before was landed. After an
-        error it does so with the next day. Raises LockedError and StorehouseError like `batch`.
+        Looks for one at the start, whenever a later day than any before was landed, and after so
+        many loads that the latest day may need it; after an error too it waits for those. Raises
+        LockedError and StorehouseError like `batch`.
         """
         if not self._may_compact:
             return None
         with warehouse_lock(self._home, HOLDER, timeout_seconds=1):
-            self._may_compact = False
+            self._may_compact, self._landed_loads = False, 0
             done = next(compact(self._home, self._contracts), None)
             self._may_compact = done is not None
         return done
 
-    def _see_day(self, landed: Sequence[FileOutcome]) -> None:
+    def _count(self, landed: Sequence[FileOutcome]) -> None:
         days = [outcome.extracted_at.date() for outcome in landed if outcome.extracted_at]
         latest = max(days, default=date.min)
-        self._may_compact |= latest > self._landed_day
+        self._landed_loads += len(landed)
+        self._may_compact |= latest > self._landed_day or self._landed_loads > MOST_OF_LATEST
         self._landed_day = max(latest, self._landed_day)
 
 

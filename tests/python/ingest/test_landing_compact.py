@@ -125,6 +125,20 @@ def test_the_latest_day_and_days_of_few_loads_are_left_alone(landed: Any) -> Non
     assert (latest.day, latest.loads) == (date(2024, 1, 6), 11)
 
 
+def test_the_latest_day_is_compacted_when_it_has_many_loads(
+    landed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compaction, "MOST_OF_LATEST", 10)
+    for number in range(70, 80):
+        deliver(landed, number, day=6)
+    landed.land_all()
+    before = state(landed.home)
+    assert [(done.day.day, done.loads) for done in run(landed)] == [(5, LOADS), (6, 11)]
+    landed.land(deliver(landed, 81, day=6))
+    assert run(landed) == []
+    assert len(state(landed.home)[1]) == len(before[1]) + 2
+
+
 def test_rows_lie_in_the_order_of_their_loads(landed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(day_files, "ROW_GROUP_ROWS", 2048)
     big = "".join(map(line, range(10_000, 14_000)))

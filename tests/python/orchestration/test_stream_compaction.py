@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -68,10 +69,19 @@ def test_a_day_is_compacted_once_a_later_one_begins(
         assert (done.entity, done.day.day, done.loads, done.rows) == ("events", day, 10, 10)
     assert stream.compact() is None
     assert read_records(home) == records
-    monkeypatch.setattr(streaming, "compact", None)  # it does not look again
-    seal(home, 3, 2)
-    stream.batch()
-    assert stream.compact() is None
+    looks: list[Home] = []
+
+    def look(home: Home, _: Any) -> Iterator[Any]:
+        looks.append(home)
+        return iter(())
+
+    monkeypatch.setattr(streaming, "compact", look)
+    monkeypatch.setattr(streaming, "MOST_OF_LATEST", 2)
+    for count, expected in ((3, 0), (5, 1)):  # two of them new, then four since it looked
+        seal(home, 3, count)
+        stream.batch()
+        assert stream.compact() is None
+        assert len(looks) == expected
 
 
 def test_an_error_is_told_once_a_day_and_stops_nothing(
