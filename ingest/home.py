@@ -70,7 +70,7 @@ class Home:
 
     @property
     def raw(self) -> Path:
-        """The bytes as they came, one folder per load."""
+        """The bytes as they came: a folder per load, or an archive of the loads of a day."""
         return self.root / "raw"
 
     @property

@@ -137,13 +137,12 @@ def _first(table: pa.Table) -> dict[str, Any]:
 
 
 def find_lake(home: Home, record: Mapping[str, Any]) -> Path:
-    """The lake file that holds the rows of a load, perhaps with those of others of its day."""
-    own = record_paths(home, record).lake
-    if own.exists():
-        return own
+    """The lake file that holds the rows of a load: that of its day if its record is there."""
+    own = record_paths(home, record)
+    if own.record.exists():
+        return own.lake
     source, entity = record["source_system"], record["entity"]
-    day = day_paths(home, source, entity, load_date(record["load_id"])).lake
-    return day if day.exists() else own
+    return day_paths(home, source, entity, load_date(record["load_id"])).lake
 
 
 def read_rows(

@@ -14,12 +14,17 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+from ingest.contracts import load_contracts
 from ingest.errors import ConfigError, StorehouseError
 from ingest.home import HOME_VARIABLE, PROJECT_DIR, Home
+from ingest.landing import land_paths
+from ingest.landing.compact import compact
+from ingest.pii import pii_key
 from orchestration.cli import app
 from orchestration.lib.grain import table_keys
 from orchestration.lib.trace import parse_key, trace
-from orchestration.lib.trace.lineage import Lineage
+from orchestration.lib.trace.landed import LandedRows
+from orchestration.lib.trace.lineage import Lineage, Staged
 from orchestration.lib.trace.report import print_trace
 from orchestration.lib.trace.result import LandedEntity, LandedRow, Trace
 
@@ -361,3 +366,39 @@ def test_keys_of_entities_follow_into_their_views(manifest: Manifest) -> None:
     assert staged["olist.order_items"].view_key == ("order_id", "line_number")
     assert staged["olist.customers"].view_key == ("customer_reference",)
     assert staged["olist.category_translation"].view_key == ("category_in_portuguese",)
+
+
+@pytest.mark.parametrize("is_compacted", [False, True])
+def test_an_event_is_followed_to_its_line_in_the_archive_of_its_day(
+    tmp_path: Path, is_compacted: bool
+) -> None:
+    home = Home(tmp_path)
+    folder = home.segments / "shop"
+    folder.mkdir(parents=True)
+    for second in range(10):
+        lines = "".join(f'{{"event_id": "E{second}-{number}"}}\n' for number in range(3))
+        (folder / f"events_x_20260301T0000{second:02}Z.ndjson").write_text(lines)
+    (folder / "events_x_20260302T000000Z.ndjson").write_text('{"event_id": "E"}\n')
+    land_paths(home, load_contracts(), "shop")
+    pii_key(home)
+    if is_compacted:
+        assert len(list(compact(home, load_contracts()))) == 1
+    lake = home.lake / "shop" / "events" / "*" / "*.parquet"
+    staged = Staged(
+        "shop", "events", "x", "main.judged", "main.judged", "append", *[("event_id",)] * 2
+    )
+    with duckdb.connect() as connection:
+        connection.execute(
+            "create table judged as select event_id, _load_id, _row_number, _extracted_at, "
+            "event_id as _content_hash, 'accepted' as _status, null as _reasons "
+            f"from read_parquet('{lake}', union_by_name = true, hive_partitioning = false)"
+        )
+        found = LandedRows(home, connection, 5).find(staged, {"event_id": "E4-1"})
+    assert found is not None
+    (row,) = found.rows
+    assert (row.row_number, row.unit, row.is_file_kept) == (2, "line", True)
+    assert row.content is not None
+    assert row.content["event_id"] == "E4-1"
+    name = "events_x_20260301T000004Z.ndjson"
+    day = ("day_shop.events_20260301.zip",) if is_compacted else ()
+    assert Path(row.file).parts == ("raw", "shop", "events", *day, row.load_id, name)
