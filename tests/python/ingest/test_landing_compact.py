@@ -141,6 +141,9 @@ def test_the_latest_day_is_compacted_when_it_has_many_loads(
 
 def test_rows_lie_in_the_order_of_their_loads(landed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(day_files, "ROW_GROUP_ROWS", 2048)
+    run(landed)
+    for number in range(20, 29):
+        landed.land(deliver(landed, number, hour=5))
     big = "".join(map(line, range(10_000, 14_000)))
     landed.land("sales_plan_big_20240105T055900Z.ndjson", big)
     run(landed)

@@ -94,6 +94,21 @@ def test_a_topic_whose_files_would_be_of_another_entity_is_refused(tmp_path: Pat
         SegmentFolder(tmp_path, SHOP, "order", "items")
 
 
+def test_the_newest_segments_are_looked_at_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home(tmp_path)
+    folder = folder_in(home)
+    for day, first in ((1, 0), (1, 5), (2, 10)):
+        folder.write({0: batch(first, first + 4)}, NOW.replace(day=day))
+    land_paths(home, load_contracts(), "shop", folder.folder)
+    monkeypatch.setattr("ingest.landing.compact.MOST_LOADS", 1)
+    assert len(list(compact(home, load_contracts()))) == 1
+    monkeypatch.setattr("ingest.kafka.earlier._RECORDS_AT_ONCE", 1)
+    found = segments_behind(home, folder, "shop", {0: 10})
+    assert [(s.first, s.last) for s in found[0]] == [(10, 14)]
+
+
 @pytest.mark.parametrize("is_compacted", [False, True])
 def test_segments_behind_a_position_are_found_before_and_after_landing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_compacted: bool
