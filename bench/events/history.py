@@ -72,7 +72,8 @@ _EVENTS = """
             as product_id,
         case when step = 6 then 'O' || i end as order_id,
         cast(null as varchar) as search_query,
-        ['direct', 'email', 'paid_search', 'organic_search'][cast(random % 4 as bigint) + 1] as channel_id,
+        ['direct', 'email', 'paid_search', 'organic_search'][cast(random % 4 as bigint) + 1]
+            as channel_id,
         cast(null as varchar) as campaign_id,
         'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/131.0 Safari/537' as user_agent,
         '{load_id}' as _load_id,
