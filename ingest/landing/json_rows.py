@@ -27,8 +27,8 @@ FLUSH_CHARACTERS = 32 * 1024 * 1024
 class JsonRows:
     """Collects the rows of one JSON load and hands them to the sink in pieces.
 
-    `seen` counts objects whose keys are clear, landed or not; `limit` is the longest field in bytes, `most_bytes` the
-    longest record that can hold only such fields.
+    `seen` counts objects whose keys are clear, landed or not; `limit` is the longest field in
+    bytes, `most_bytes` the longest record that can hold only such fields.
     """
 
     def __init__(self, sink: Sink) -> None:
