@@ -99,13 +99,16 @@ def test_a_day_of_events_comes_back_as_it_was(
     demo_copy: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(HOME_VARIABLE, str(demo_copy.root))
-    tables = {"core.fact_events": "event_date", "core.fact_sessions": "session_date"}
+    tables = {
+        "core.fact_events": ("event_date", "page"),
+        "core.fact_sessions": ("session_date", "landing_page"),
+    }
     day, other = "2025-12-30", "2025-12-31"
     before = {table: rows(demo_copy, table) for table in tables}
     with duckdb.connect(str(demo_copy.warehouse_file)) as connection:
-        for table, date_column in tables.items():
+        for table, (date_column, column) in tables.items():
             connection.execute(
-                f"update {table} set device_kind = 'spoilt' where {date_column} in (?, ?)",
+                f"update {table} set {column} = 'spoilt' where {date_column} in (?, ?)",
                 [day, other],
             )
     backfill(*tables, first=day, last=day)
