@@ -20,12 +20,16 @@ from bench.report import Part, rendered
 
 def parts(folder: Path, options: argparse.Namespace) -> dict[str, Callable[[], Part]]:
     """What is measured, by name, in scratch homes under `folder`."""
-    from bench.events import collector, history, kafka
+    from bench.events import collector, history, kafka, pipeline, scale
 
     return {
         "history": lambda: history.run(folder, options.sizes),
         "collector": collector.run,
         "kafka": kafka.run,
+        "kills": lambda: pipeline.kills(folder),
+        "latency": lambda: pipeline.latency(folder),
+        "truth": lambda: scale.truth(folder),
+        "build": lambda: scale.full_build(folder, options.scale),
     }
 
 
@@ -34,6 +38,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="+", metavar="PART")
     parser.add_argument("--sizes", nargs="+", type=int, default=[1_000_000, 10_000_000, 50_000_000])
+    parser.add_argument("--scale", default="10", help="Of the full build.")
     parser.add_argument("--homes", type=Path, help="Folder for the scratch homes, which stay.")
     options = parser.parse_args()
     results: dict[str, object] = {}

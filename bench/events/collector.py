@@ -29,7 +29,7 @@ from ingest.collector.keys import add_key
 from ingest.home import HOME_VARIABLE, PROJECT_DIR, Home
 
 BATCH = 500
-_UNLIMITED = ("--records-per-second", "1e9")
+UNLIMITED = ("--records-per-second", "1e9")
 _START_SECONDS = 60.0
 
 
@@ -38,7 +38,7 @@ class Server:
     """A collector in a process of its own, on a free port of this machine."""
 
     home: Home
-    options: tuple[str, ...] = _UNLIMITED
+    options: tuple[str, ...] = UNLIMITED
     port: int = field(default=0, init=False)
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
@@ -80,7 +80,7 @@ class Server:
 @contextmanager
 def running(home: Home, *options: str) -> Iterator[Server]:
     """A collector that is told to stop at the end."""
-    server = Server(home, options or _UNLIMITED)
+    server = Server(home, options or UNLIMITED)
     server.start()
     try:
         yield server
@@ -228,7 +228,7 @@ def kill_lossless(
     with tempfile.TemporaryDirectory(prefix="storehouse-bench-", dir=folder) as name:
         home = Home(Path(name))
         key = add_key(home, "shop", "bench")
-        server = Server(home, (*_UNLIMITED, "--seal-seconds", "0.2"))
+        server = Server(home, (*UNLIMITED, "--seal-seconds", "0.2"))
         accepted: set[str] = set()
         rng = random.Random(seed)
         for number in range(kills):

@@ -145,27 +145,30 @@ def _empty_home(root: Path) -> Home:
 def _history(root: Path, empty: Home, events: int) -> History:
     subprocess.run(["cp", "-r", str(empty.root), str(root)], check=True)
     home, seconds, peak = Home(root), 0.0, 0.0
-    first_day = LAST - timedelta(days=DAYS - 1)
     chunks = max(1, events // CHUNK)
-    per_day, per_chunk = events // DAYS, -(-DAYS // chunks)
     for chunk in range(chunks):
-        days = range(chunk * per_chunk, min(DAYS, (chunk + 1) * per_chunk))
-        records = [
-            _write_load(home, first_day + timedelta(days=d), d * per_day, per_day, events)
-            for d in days
-        ]
-        _write_records(home, records, f"day_{chunk}")
+        write_history(home, events, chunk, chunks)
         taken, megabytes = measure(
             root,
             *("dbt", "run", "--select", *MODELS, *VIEWS, "--target-path", str(root / "dbt")),
             *(() if chunk else ("--full-refresh",)),
         )
         seconds, peak = seconds + taken, max(peak, megabytes)
-        sys.stdout.write(
-            f"{events:,} events, chunk {chunk + 1}: {taken:.0f} s, {megabytes:,.0f} MB\n"
-        )
+        told = f"{events:,} events, chunk {chunk + 1}: {taken:.0f} s, {megabytes:,.0f} MB\n"
+        sys.stdout.write(told)
         sys.stdout.flush()
     return History(home, events, seconds, peak)
+
+
+def write_history(home: Home, events: int, chunk: int = 0, chunks: int = 1) -> None:
+    """Writes a chunk of the days of a history as landed loads, one a day."""
+    first_day = LAST - timedelta(days=DAYS - 1)
+    per_day, per_chunk = events // DAYS, -(-DAYS // chunks)
+    records = [
+        _write_load(home, first_day + timedelta(days=day), day * per_day, per_day, events)
+        for day in range(chunk * per_chunk, min(DAYS, (chunk + 1) * per_chunk))
+    ]
+    _write_records(home, records, f"day_{chunk}")
 
 
 def _write_load(
