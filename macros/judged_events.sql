@@ -3,9 +3,10 @@
     duplicate, one that says something else is refused. In history keys are looked up by 8 bytes of
     their md5, then compared exactly among the few that share them.
 
-    With the var `event_stream` no row that was accepted gives way: an event that comes later than
-    `event_window_hours`, or was known before the one that is accepted under its key, waits in
-    quarantine (`late_event`). The next build without that var judges it again. -#}
+    With the var `event_stream` no row that was accepted gives way. What comes more than
+    `event_window_hours` after it happened, or in an extract that is so much older than the latest, or
+    was known before the row that is accepted under its key, waits in quarantine (`late_event`). The
+    next build without that var judges it again. -#}
 {% macro judged_events(source_relation) -%}
     {%- set contract = source_contract(source_relation) -%}
     {%- set loads = source('landing', 'loads') -%}
@@ -14,8 +15,9 @@
     {%- set key_hash = fingerprint(cleaned(key)) -%}
     {%- set own_hash = fingerprint("'/' || _load_id || '/' || _row_number") -%}
     {%- set is_streamed = var('event_stream', false) -%}
-    {%- set is_late = "coalesce(_known_at > " ~ contract.meta.get('business_time', 'null') ~ " + interval '"
-        ~ var('event_window_hours') ~ " hours', false)" if is_streamed else 'false' -%}
+    {%- set is_late = "coalesce(_known_at > " ~ contract.meta.get('business_time', 'null') ~ " + " ~ event_window()
+        ~ " or _known_at < (select max(_known_at) - " ~ event_window() ~ " from " ~ this ~ "), false)"
+        if is_streamed and is_incremental() else 'false' -%}
     {%- set only_here = ['_cast_reasons', '_reasons_found', '_landed', '_is_late'] -%}
     {%- set ranked_here = ['_reasons_found', '_is_late', '_was_accepted', '_content', '_landed_content', '_place', '_first_content', '_first_place', '_rank'] -%}
     {%- set judged_again = ['_status', '_reasons', '_raw_content'] -%}

@@ -19,28 +19,39 @@
             on lower(agents.user_agent) like '%' || patterns.pattern || '%'
     ),
 
+    -- Windows over so many rows carry no long text: visitors and touches by fingerprints.
+    narrow_events as (
+        select
+            events.source_system,
+            events.event_id,
+            {{ narrow_key('events.visitor_id') }} as visitor,
+            events.event_date,
+            events.occurred_at,
+            events.customer_id,
+            {{ fingerprint("events.channel_id || '/' || coalesce(events.campaign_id, '')") }} as touch,
+            agents.device_kind,
+            agents.is_bot
+        from {{ events }} as events
+        left join ranked_agents as agents
+            on events.user_agent = agents.user_agent
+            and agents.choice = 1
+        where events.visitor_id is not null
+    ),
+
     ordered_events as (
         select
-            source_system,
-            event_id,
-            visitor_id,
-            event_date,
-            occurred_at,
-            customer_id,
-            user_agent,
-            channel_id || '/' || coalesce(campaign_id, '') as touch,
+            *,
             row_number() over day_of_visitor as position,
             lag(occurred_at) over day_of_visitor as previous_at,
             lag(occurred_at, {{ var('runaway_events_per_hour') }}) over day_of_visitor as pace_at,
-            last_value(channel_id || '/' || coalesce(campaign_id, '') ignore nulls) over (
-                partition by source_system, visitor_id, event_date
+            last_value(touch ignore nulls) over (
+                partition by source_system, visitor, event_date
                 order by occurred_at, event_id
                 rows between unbounded preceding and 1 preceding
             ) as previous_touch
-        from {{ events }}
-        where visitor_id is not null
+        from narrow_events
         window day_of_visitor as (
-            partition by source_system, visitor_id, event_date order by occurred_at, event_id
+            partition by source_system, visitor, event_date order by occurred_at, event_id
         )
     ),
 
@@ -50,7 +61,8 @@
             coalesce(
                 previous_at is null
                 or occurred_at > previous_at + interval '30 minutes'
-                or touch <> coalesce(previous_touch, ''), false
+                or touch <> previous_touch
+                or (touch is not null and previous_touch is null), false
             ) as is_opening
         from ordered_events
     ),
@@ -62,7 +74,7 @@
             max(case when is_opening then occurred_at end) over day_so_far as visit_at
         from opening_events
         window day_so_far as (
-            partition by source_system, visitor_id, event_date
+            partition by source_system, visitor, event_date
             order by position
             rows between unbounded preceding and current row
         )
@@ -76,14 +88,14 @@
             min(position) over visit as second_position
         from visit_events
         where occurred_at > visit_at + interval '12 hours'
-        window visit as (partition by source_system, visitor_id, event_date, visit_position)
+        window visit as (partition by source_system, visitor, event_date, visit_position)
     ),
 
     very_late_events as (
         select
             *,
             min(case when occurred_at > second_at + interval '12 hours' then position end) over (
-                partition by source_system, visitor_id, event_date, visit_position
+                partition by source_system, visitor, event_date, visit_position
             ) as third_position
         from late_events
     ),
@@ -92,11 +104,12 @@
         select
             source_system,
             event_id,
-            visitor_id,
+            visitor,
             event_date,
             occurred_at,
             customer_id,
-            user_agent,
+            device_kind,
+            is_bot,
             position,
             pace_at,
             visit_position as session_position
@@ -106,11 +119,12 @@
         select
             source_system,
             event_id,
-            visitor_id,
+            visitor,
             event_date,
             occurred_at,
             customer_id,
-            user_agent,
+            device_kind,
+            is_bot,
             position,
             pace_at,
             case when position >= third_position then third_position else second_position end
@@ -120,45 +134,36 @@
 
     session_facts as (
         select
-            placed.source_system,
-            placed.visitor_id,
-            placed.event_date,
-            placed.session_position,
-            min(placed.occurred_at) as started_at,
-            min(case when placed.position = placed.session_position then placed.event_id end)
-                as first_event_id,
-            case
-                when min(placed.customer_id) = max(placed.customer_id) then min(placed.customer_id)
-            end as only_customer_id,
-            min(case when placed.position = placed.session_position then agents.device_kind end)
-                as device_kind,
-            max(case when agents.is_bot then 1 else 0 end) as is_declared_bot,
+            source_system,
+            visitor,
+            event_date,
+            session_position,
+            min(occurred_at) as started_at,
+            min(case when position = session_position then event_id end) as first_event_id,
+            case when min(customer_id) = max(customer_id) then min(customer_id) end
+                as only_customer_id,
+            min(case when position = session_position then device_kind end) as device_kind,
+            max(case when is_bot then 1 else 0 end) as is_declared_bot,
             max(
                 case
                     when
-                        placed.position >= placed.session_position + {{ var('runaway_events_per_hour') }}
-                        and placed.occurred_at < placed.pace_at + interval '1 hour'
+                        position >= session_position + {{ var('runaway_events_per_hour') }}
+                        and occurred_at < pace_at + interval '1 hour'
                         then 1
                     else 0
                 end
             ) as is_runaway
-        from placed_events as placed
-        left join ranked_agents as agents
-            on placed.user_agent = agents.user_agent
-            and agents.choice = 1
-        group by
-            placed.source_system, placed.visitor_id, placed.event_date, placed.session_position
+        from placed_events
+        group by source_system, visitor, event_date, session_position
     ),
 
     sessions as (
         select
             source_system,
-            visitor_id,
+            visitor,
             event_date,
             session_position,
-            {{ surrogate_key(['source_system', 'visitor_id', 'started_at', 'first_event_id']) }}
-                as session_key,
-            {{ surrogate_key(['source_system', 'visitor_id']) }} as visitor_key,
+            {{ surrogate_key(['source_system', 'started_at', 'first_event_id']) }} as session_key,
             only_customer_id,
             coalesce(device_kind, 'unknown') as device_kind,
             case

@@ -6,11 +6,11 @@
     `feature_days`. -#}
 {% macro visitor_days_to_build(events, target, customers, products) -%}
     accepted_extracts as (
-        {{ extracts_summed(events) }}
+        {{ extracts_summed(events, target) }}
     ),
 
     built_extracts as (
-        {{ extracts_summed(target) }}
+        {{ extracts_summed(target, target) }}
     ),
 
     changed_extracts as (
@@ -58,6 +58,11 @@
         inner join changed_extracts
             on events.source_system = changed_extracts.source_system
             and date_trunc('minute', events.known_at) = changed_extracts.known_minute
+        where
+            events.known_at >= (select min(known_minute) from changed_extracts)
+            and events.known_at < (
+                select max(known_minute) + interval '1 minute' from changed_extracts
+            )
         {%- if not var('event_stream', false) %}
         union
         select
@@ -92,13 +97,26 @@
     )
 {%- endmacro %}
 
-{#- What an extract holds, in two numbers: how many events, and the sum of their times. -#}
-{% macro extracts_summed(relation) -%}
+{#- What an extract holds, in two numbers: how many events, and the sum of their times. While events stream
+    only extracts of the last hours count: others wait in quarantine. -#}
+{% macro extracts_summed(relation, target) -%}
     select
             source_system,
             date_trunc('minute', known_at) as known_minute,
             count(*) as event_count,
             sum({{ whole_seconds('occurred_at') }}) as seconds_sum
         from {{ relation }}
+        {%- if var('event_stream', false) %}
+        where
+            known_at >= (
+                select coalesce(max(known_at), {{ first_instant() }}) - {{ event_window() }}
+                from {{ target }}
+            )
+        {%- endif %}
         group by source_system, date_trunc('minute', known_at)
+{%- endmacro %}
+
+{#- How long an event may take to arrive while events stream. -#}
+{% macro event_window() -%}
+    interval '{{ var('event_window_hours') }} hours'
 {%- endmacro %}

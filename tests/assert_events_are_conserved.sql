@@ -31,13 +31,13 @@ sessions as (
 
 numbers as (
     select
-        landed_rows,
-        judged_rows,
-        accepted_rows,
-        event_count,
-        sessionless_count,
-        session_count,
-        sessionised_count
+        landed.landed_rows,
+        judged.judged_rows,
+        judged.accepted_rows,
+        facts.event_count,
+        facts.sessionless_count,
+        sessions.session_count,
+        sessions.sessionised_count
     from landed
     cross join judged
     cross join facts

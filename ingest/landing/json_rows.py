@@ -8,7 +8,6 @@ from typing import Any
 import pyarrow as pa
 
 from ingest.contracts import column_name
-from ingest.errors import RefusedFileError
 from ingest.landing.columns import lookup, name_notes, refuse_missing, shown_name
 from ingest.landing.shapes import (
     ShapeError,
@@ -28,8 +27,8 @@ FLUSH_CHARACTERS = 32 * 1024 * 1024
 class JsonRows:
     """Collects the rows of one JSON load and hands them to the sink in pieces.
 
-    `seen` counts objects, landed or not; `limit` is the longest field in bytes, `most_bytes` the
-    longest record that can hold only such fields.
+    `seen` counts objects whose keys are clear, landed or not; `limit` is the longest field in
+    bytes, `most_bytes` the longest record that can hold only such fields.
     """
 
     def __init__(self, sink: Sink) -> None:
@@ -56,7 +55,7 @@ class JsonRows:
     def source_of(self, keys: Iterable[str]) -> dict[str, str]:
         """Contract column -> key, for the keys of one object.
 
-        Raises RefusedFileError when two keys stand for one column.
+        Raises ShapeError when two keys stand for one column.
         """
         names = tuple(keys)
         if names not in self._maps:
@@ -66,10 +65,8 @@ class JsonRows:
                 if column is None:
                     continue
                 if column in sources:
-                    raise RefusedFileError(
-                        f"The keys {sources[column]!r} and {name!r} of one object both stand for "
-                        f"{column}.",
-                        "Keep the right one and deliver the file again.",
+                    raise ShapeError(
+                        f"the keys {sources[column]!r} and {name!r} both stand for {column}"
                     )
                 sources[column] = name
             self._maps[names] = sources
@@ -101,10 +98,10 @@ class JsonRows:
         if not isinstance(value, dict):
             self.sink.reject(number, "not a JSON object", text)
             return
-        self.seen += 1
-        sources = self.source_of(value)
         row: list[Any] = []
         try:
+            sources = self.source_of(value)
+            self.seen += 1
             for column in self.sink.contract.columns:
                 key = sources.get(column.name)
                 leaves = to_leaves(value[key], column.type, column.name) if key else None

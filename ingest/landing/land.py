@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
@@ -53,6 +53,7 @@ from ingest.landing.stream import BLOCK_BYTES, PARQUET_MAGIC, Text, open_deliver
 from ingest.landing.volume_guard import VolumeGuard
 
 LOCK_SECONDS = 600.0
+REFUSED = ".refused"  # of the segments zone: hidden from landing
 
 
 @dataclass(frozen=True)
@@ -99,8 +100,8 @@ def land_paths(
     outcomes: list[FileOutcome] = []
 
     def done(outcome: FileOutcome) -> None:
-        if outcome.status != "refused" and outcome.path.is_relative_to(home.segments):
-            outcome.path.unlink(missing_ok=True)  # the raw zone has the bytes
+        if outcome.path.is_relative_to(home.segments):
+            outcome = _let_go(home, outcome)
         outcomes.append(outcome)
         if report is not None:
             report(outcome)
@@ -133,6 +134,18 @@ def land_paths(
             for outcome in landing.land([delivery for _, delivery in extract]):
                 done(outcome)
     return outcomes
+
+
+def _let_go(home: Home, outcome: FileOutcome) -> FileOutcome:
+    """Takes a segment out of its zone: the raw zone has it, or a person must look at it."""
+    if outcome.status != "refused":
+        outcome.path.unlink(missing_ok=True)
+        return outcome
+    refused = home.segments / REFUSED / outcome.path.relative_to(home.segments)
+    refused.parent.mkdir(parents=True, exist_ok=True)
+    outcome.path.replace(refused)
+    remedy = f"It lies in {refused}: mend it and `storehouse land` it. {outcome.remedy}"
+    return replace(outcome, path=refused, remedy=remedy)
 
 
 def _landing_order(delivery: Delivery) -> tuple[str, str, datetime, str]:

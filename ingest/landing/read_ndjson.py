@@ -18,6 +18,7 @@ import pyarrow as pa
 from ingest.contracts import column_name
 from ingest.errors import RefusedFileError
 from ingest.landing.json_rows import JsonRows
+from ingest.landing.shapes import ShapeError
 from ingest.landing.sink import RAW_LINE_CHARACTERS, Sink
 from ingest.landing.stream import Text, damaged
 from ingest.types import DataType, Scalar, Struct, lake_arrow
@@ -167,7 +168,10 @@ class _FastPath:
         return self._plans[shape]
 
     def _planned(self, shape: Shape) -> _Plan | None:
-        sources = self._rows.source_of(shape)
+        try:
+            sources = self._rows.source_of(shape)
+        except ShapeError:
+            return None
         if not sources:
             return None
         keys_by_fold = {key.casefold() for key in sources.values()}

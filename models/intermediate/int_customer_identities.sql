@@ -2,8 +2,16 @@ with versions as (
     select * from {{ ref('int_customer_versions') }}
 ),
 
-orders as (
-    select * from {{ ref('int_orders_unioned') }}
+named_accounts as (
+    select
+        source_system,
+        customer_id
+    from {{ ref('int_orders_unioned') }}
+    union
+    select
+        source_system,
+        customer_id
+    from {{ ref('int_events_unioned') }}
 ),
 
 links as (
@@ -18,15 +26,15 @@ accounts as (
     from versions
     group by source_system, customer_id
     union all
-    select distinct
-        orders.source_system,
-        orders.customer_id,
+    select
+        named_accounts.source_system,
+        named_accounts.customer_id,
         {{ last_instant() }} as opened_at
-    from orders
+    from named_accounts
     left join versions
-        on orders.source_system = versions.source_system
-        and orders.customer_id = versions.customer_id
-    where orders.customer_id is not null and versions.customer_id is null
+        on named_accounts.source_system = versions.source_system
+        and named_accounts.customer_id = versions.customer_id
+    where named_accounts.customer_id is not null and versions.customer_id is null
 ),
 
 -- A person is named after the oldest of the accounts.

@@ -1,7 +1,7 @@
 """Single days of dated tables, built again: daily partitions that can be back-filled.
 
-A run builds feature tables whole and scores what is new, for it has no partition and all that
-reads these tables needs all of their days. These assets write into the same tables, for the days
+A run builds dated tables whole and scores what is new, for it has no partition and all that reads
+these tables needs all of their days. These assets write into the same tables, for the days
 of their partitions alone; what is built on the tables is older then, and the next run renews it.
 Days of scores stay, however old, until `storehouse models forget-days`.
 """
@@ -37,32 +37,32 @@ DAYS = DailyPartitionsDefinition(start_date="2010-01-01", timezone="UTC")
 
 
 def backfill_assets() -> list[AssetsDefinition]:
-    """The dated feature tables in one step, and the scores of each model that is dated."""
-    features = dated_features(read_manifest())
-    return [_features(features), *(_scores(model, features) for model in MODELS if model.is_dated)]
+    """The dated tables in one step, and the scores of each model that is dated."""
+    tables = dated_tables(read_manifest())
+    return [_tables(tables), *(_scores(model, tables) for model in MODELS if model.is_dated)]
 
 
-def dated_features(manifest: Mapping[str, Any]) -> list[str]:
-    """Names of the feature tables that can be built for some of their days."""
+def dated_tables(manifest: Mapping[str, Any]) -> list[str]:
+    """`schema.table` of the public tables that can be built for some of their days."""
     return sorted(
-        node["name"]
+        f"{node['schema']}.{node['name']}"
         for node in manifest["nodes"].values()
         if node["resource_type"] == "model"
-        and node["schema"] == "features"
+        and node["access"] == "public"
         and node["config"]["materialized"] == "incremental"
     )
 
 
-def _features(names: Sequence[str]) -> AssetsDefinition:
+def _tables(names: Sequence[str]) -> AssetsDefinition:
     @multi_asset(
-        name="backfill_features",
+        name="backfill_tables",
         specs=[
             AssetSpec(
-                _key("features", name),
-                deps=[AssetKey(["features", name])],
+                _key(name),
+                deps=[AssetKey(name.split("."))],
                 group_name=GROUP,
                 kinds={"dbt", "duckdb"},
-                description=f"Days of features.{name}, built again.",
+                description=f"Days of {name}, built again.",
             )
             for name in names
         ],
@@ -71,7 +71,7 @@ def _features(names: Sequence[str]) -> AssetsDefinition:
         can_subset=True,
         pool="warehouse",
     )
-    def features(
+    def tables(
         context: AssetExecutionContext, dbt: DbtResource
     ) -> Iterator[MaterializeResult[None]]:
         days = _days(context)
@@ -84,17 +84,16 @@ def _features(names: Sequence[str]) -> AssetsDefinition:
         for key in keys:
             yield MaterializeResult(asset_key=key)
 
-    return features
+    return tables
 
 
-def _scores(model: Model[Any], features: Sequence[str]) -> AssetsDefinition:
-    tables = [table.name.partition(".")[2] for table in model.reads]
+def _scores(model: Model[Any], tables: Sequence[str]) -> AssetsDefinition:
 
     @asset(
-        key=_key("scores", model.name),
+        key=_key(f"scores.{model.name}"),
         deps=[
             AssetKey(["scores", model.name]),
-            *(_key("features", name) for name in tables if name in features),
+            *(_key(table.name) for table in model.reads if table.name in tables),
         ],
         group_name=GROUP,
         kinds={"polars", "parquet"},
@@ -120,5 +119,5 @@ def _days(context: AssetExecutionContext) -> Days:
     return Days(window.start.date(), window.end.date())
 
 
-def _key(schema: str, name: str) -> AssetKey:
-    return AssetKey([GROUP, schema, name])
+def _key(name: str) -> AssetKey:
+    return AssetKey([GROUP, *name.split(".")])

@@ -6,6 +6,8 @@ named_channels as (
     select channel_id from {{ ref('int_orders_unioned') }}
     union
     select channel_id from {{ ref('int_marketing_spend_unioned') }}
+    union
+    select channel_id from {{ ref('int_events_unioned') }}
 ),
 
 undeclared_channels as (

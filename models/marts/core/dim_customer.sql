@@ -39,10 +39,16 @@ versions as (
 ),
 
 referenced_customers as (
-    select distinct
+    select
         source_system,
         customer_id
     from {{ ref('int_orders_unioned') }}
+    where customer_id is not null
+    union
+    select
+        source_system,
+        customer_id
+    from {{ ref('int_events_unioned') }}
     where customer_id is not null
 ),
 

@@ -51,6 +51,12 @@ referenced_products as (
         source_system,
         product_id
     from {{ ref('int_stock_unioned') }}
+    union
+    select
+        source_system,
+        product_id
+    from {{ ref('int_events_unioned') }}
+    where product_id is not null
 ),
 
 placeholders as (

@@ -7,11 +7,10 @@
     tags=['stream'],
 ) }}
 
-with events as (
-    select * from {{ ref('int_events_unioned') }}
-),
+{#- Read in several places, each with a part of its rows and columns: as one CTE it would be held whole. #}
+{% set events = ref('int_events_unioned') %}
 
-user_agents as (
+with user_agents as (
     select * from {{ ref('user_agents') }}
 ),
 
@@ -24,11 +23,11 @@ products as (
 ),
 
 {% if is_incremental() -%}
-{{ visitor_days_to_build('events', this, 'customers', 'products') }},
+{{ visitor_days_to_build(events, this, 'customers', 'products') }},
 
 {% endif -%}
 chosen_events as (
-    select events.* from events
+    select events.* from {{ events }} as events
     {%- if is_incremental() %}
     inner join visitor_days
         on events.source_system = visitor_days.source_system
@@ -47,7 +46,6 @@ aligned_events as (
         events.*,
         placed.position - placed.session_position + 1 as session_event_number,
         sessions.session_key,
-        sessions.visitor_key,
         coalesce(sessions.visitor_class, 'unknown') as visitor_class,
         coalesce(sessions.device_kind, 'unknown') as device_kind,
         coalesce(events.customer_id, sessions.only_customer_id) as aligned_customer_id
@@ -57,7 +55,7 @@ aligned_events as (
         and events.event_id = placed.event_id
     left join sessions
         on placed.source_system = sessions.source_system
-        and placed.visitor_id = sessions.visitor_id
+        and placed.visitor = sessions.visitor
         and placed.event_date = sessions.event_date
         and placed.session_position = sessions.session_position
 ),
@@ -68,7 +66,7 @@ keyed_events as (
         events.event_id,
         coalesce(events.session_key, '-2') as session_key,
         coalesce(events.session_event_number, -2) as session_event_number,
-        coalesce(events.visitor_key, '-1') as visitor_key,
+        {{ member_key(['events.source_system', 'events.visitor_id']) }} as visitor_key,
         events.visitor_class,
         events.device_hash,
         events.device_kind,

@@ -28,8 +28,8 @@ TABLES = {
 }
 
 
-def backfill(*names: str) -> Any:
-    """One run over three partitions, as `dagster dev` launches it for a policy of single runs."""
+def backfill(*names: str, first: str = FIRST, last: str = LAST) -> Any:
+    """One run over these partitions, as `dagster dev` launches it for a policy of single runs."""
     from orchestration.definitions import defs
 
     keys = [AssetKey([GROUP, *name.split(".")]) for name in names]
@@ -40,8 +40,8 @@ def backfill(*names: str) -> Any:
             instance=instance,
             asset_selection=keys,
             tags={
-                "dagster/asset_partition_range_start": FIRST,
-                "dagster/asset_partition_range_end": LAST,
+                "dagster/asset_partition_range_start": first,
+                "dagster/asset_partition_range_end": last,
             },
         )
         assert result.success
@@ -93,6 +93,30 @@ def test_days_of_features_and_scores_come_back_as_they_were(
     assert forgotten.exit_code == 0, forgotten.exception
     kept = read_scores(demo_copy.scores / "demand_forecast")["forecast_origin_date"].unique()
     assert kept.to_list() == [date(2026, 1, 1)]
+
+
+def test_a_day_of_events_comes_back_as_it_was(
+    demo_copy: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(HOME_VARIABLE, str(demo_copy.root))
+    tables = {
+        "core.fact_events": ("event_date", "page"),
+        "core.fact_sessions": ("session_date", "landing_page"),
+    }
+    day, other = "2025-12-30", "2025-12-31"
+    before = {table: rows(demo_copy, table) for table in tables}
+    with duckdb.connect(str(demo_copy.warehouse_file)) as connection:
+        for table, (date_column, column) in tables.items():
+            connection.execute(
+                f"update {table} set {column} = 'spoilt' where {date_column} in (?, ?)",
+                [day, other],
+            )
+    backfill(*tables, first=day, last=day)
+    for table, old in before.items():
+        left = [row for row in rows(demo_copy, table) if "spoilt" in row]
+        assert left and all(date(2025, 12, 31) in row for row in left), table
+        kept = [row for row in old if date(2025, 12, 31) not in row]
+        assert [row for row in rows(demo_copy, table) if date(2025, 12, 31) not in row] == kept
 
 
 def test_a_back_fill_by_the_baseline_is_told(

@@ -78,7 +78,7 @@ def test_every_step_that_touches_the_warehouse_waits_in_one_pool(
             "watch",
             "insights",
             "published__storehouse",
-            "backfill_features",
+            "backfill_tables",
             *(f"backfill__scores__{model.name}" for model in MODELS if model.is_dated),
         ),
         "warehouse",

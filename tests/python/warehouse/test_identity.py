@@ -81,7 +81,8 @@ def windows(
             " account_count bigint);"
             "create table int_customer_versions (source_system varchar, customer_id varchar,"
             " source_created_at timestamp, valid_from timestamp);"
-            "create table int_orders_unioned (source_system varchar, customer_id varchar)"
+            "create table int_orders_unioned (source_system varchar, customer_id varchar);"
+            "create table int_events_unioned (source_system varchar, customer_id varchar)"
         )
         connection.executemany(
             "insert into int_customer_versions values ('shop', ?, ?, ?)",

@@ -8,7 +8,7 @@ import signal
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from bench.events_collector import Connection, Server, event, kill_lossless, request_of
+from bench.events.collector import Connection, Server, event, kill_lossless, request_of
 from ingest.collector.keys import add_key
 from ingest.home import Home
 

@@ -1,18 +1,14 @@
 """How fast events go to a Kafka topic and from it into segments, with commits and fsync.
 
-`make bench-events_kafka`, or `python -m bench.events_kafka [--events 300000] [--runs 3]`. The
-commands run as processes of their own against mock brokers in another one, which share the
-processors with them. Prints events per second, medians over runs; writes
-bench/results/events_kafka.json.
+The commands run as processes of their own against mock brokers in another one, which share the
+processors with them.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import re
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -23,7 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from bench.harness import write_results
+from bench.report import Part, Table
 from ingest.home import HOME_VARIABLE, PROJECT_DIR, Home
 from ingest.replay import event_files, events_in
 from ingest.simulator import simulate
@@ -140,30 +136,13 @@ def _moment(line: str) -> datetime:
     return datetime.strptime(line[:23], _STAMP)
 
 
-def main() -> None:
-    """Measures and prints."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--events", type=int, default=300_000)
-    parser.add_argument("--runs", type=int, default=3)
-    options = parser.parse_args()
-    runs = [measure(options.events) for _ in range(options.runs)]
-    produced = statistics.median(run.produced_per_second for run in runs)
-    consumed = statistics.median(run.consumed_per_second for run in runs)
-    sys.stdout.write(f"{'events':>10} {'produced/s':>12} {'consumed/s':>12} {'segments':>9}\n")
-    for run in runs:
-        sys.stdout.write(
-            f"{options.events:>10,} {run.produced_per_second:>12,.0f} "
-            f"{run.consumed_per_second:>12,.0f} {run.segments:>9}\n"
-        )
-    write_results(
-        "events_kafka",
-        {
-            "events": options.events,
-            "produced_per_second": produced,
-            "consumed_per_second": consumed,
-        },
-    )
-
-
-if __name__ == "__main__":
-    main()
+def run(events: int = 300_000) -> Part:
+    """Events per second, produced and consumed."""
+    figures = measure(events)
+    row = {
+        "events": events,
+        "produced/s": round(figures.produced_per_second),
+        "consumed/s": round(figures.consumed_per_second),
+        "segments": figures.segments,
+    }
+    return Part([Table("Kafka, with commits and fsync", [row], f"{PARTITIONS} partitions.")], [])

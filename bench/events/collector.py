@@ -1,13 +1,10 @@
 """How fast the collector takes events, and whether it loses one when it is killed under load.
 
-`make bench-events_collector`, or `python -m bench.events_collector [--seconds 5] [--kills 20]`: a
-real server process in a scratch home, the load from this process, fsync on. Prints a table and one
-line `goal NAME VALUE TARGET met|missed` per goal; writes bench/results/events_collector.json.
+A real server process in a scratch home, the load from this process, fsync on.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import os
@@ -27,14 +24,12 @@ from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
 
-from bench.harness import write_results
+from bench.report import Cell, Part, Table
 from ingest.collector.keys import add_key
 from ingest.home import HOME_VARIABLE, PROJECT_DIR, Home
 
 BATCH = 500
-BATCH_EVENTS_PER_SECOND = 20_000.0
-SINGLE_EVENTS_PER_SECOND = 2_000.0
-_UNLIMITED = ("--records-per-second", "1e9")
+UNLIMITED = ("--records-per-second", "1e9")
 _START_SECONDS = 60.0
 
 
@@ -43,7 +38,7 @@ class Server:
     """A collector in a process of its own, on a free port of this machine."""
 
     home: Home
-    options: tuple[str, ...] = _UNLIMITED
+    options: tuple[str, ...] = UNLIMITED
     port: int = field(default=0, init=False)
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
@@ -85,7 +80,7 @@ class Server:
 @contextmanager
 def running(home: Home, *options: str) -> Iterator[Server]:
     """A collector that is told to stop at the end."""
-    server = Server(home, options or _UNLIMITED)
+    server = Server(home, options or UNLIMITED)
     server.start()
     try:
         yield server
@@ -233,7 +228,7 @@ def kill_lossless(
     with tempfile.TemporaryDirectory(prefix="storehouse-bench-", dir=folder) as name:
         home = Home(Path(name))
         key = add_key(home, "shop", "bench")
-        server = Server(home, (*_UNLIMITED, "--seal-seconds", "0.2"))
+        server = Server(home, (*UNLIMITED, "--seal-seconds", "0.2"))
         accepted: set[str] = set()
         rng = random.Random(seed)
         for number in range(kills):
@@ -283,42 +278,16 @@ async def _load_until_killed(
     await asyncio.gather(kill(), *(send(sender) for sender in range(connections)))
 
 
-def main() -> None:
-    """Measures and prints."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=5.0)
-    parser.add_argument("--kills", type=int, default=20)
-    options = parser.parse_args()
-    write = sys.stdout.write
-    results = measure(options.seconds)
-    write(f"{'requests':<10} {'events/s':>10} {'p50 ms':>8} {'p99 ms':>8}\n")
-    for name in ("batch", "single"):
-        write(
-            f"{name:<10} {results[f'{name}_events_per_second']:>10,.0f} "
-            f"{results[f'{name}_p50_ms']:>8.2f} {results[f'{name}_p99_ms']:>8.2f}\n"
-        )
-    accepted, found = kill_lossless(options.kills)
-    lost = len(accepted - set(found))
-    write(f"{options.kills} kills: {len(accepted):,} accepted, {len(found):,} in segments\n")
-    results |= {"accepted": len(accepted), "in_segments": len(found), "lost": lost}
-    for name, value, target, is_met in (
-        (
-            "collector_batch_events_per_second",
-            results["batch_events_per_second"],
-            BATCH_EVENTS_PER_SECOND,
-            results["batch_events_per_second"] >= BATCH_EVENTS_PER_SECOND,
-        ),
-        (
-            "collector_single_events_per_second",
-            results["single_events_per_second"],
-            SINGLE_EVENTS_PER_SECOND,
-            results["single_events_per_second"] >= SINGLE_EVENTS_PER_SECOND,
-        ),
-        ("collector_lost_events", lost, 0, lost == 0),
-    ):
-        write(f"goal {name} {value:.0f} {target:.0f} {'met' if is_met else 'missed'}\n")
-    write_results("events_collector", results)
-
-
-if __name__ == "__main__":
-    main()
+def run() -> Part:
+    """Events per second and milliseconds per request."""
+    results = measure()
+    rows: list[dict[str, Cell]] = [
+        {
+            "requests": name,
+            "events/s": round(results[f"{prefix}_events_per_second"]),
+            "p50 ms": results[f"{prefix}_p50_ms"],
+            "p99 ms": results[f"{prefix}_p99_ms"],
+        }
+        for prefix, name in (("batch", f"of {BATCH} events"), ("single", "of one event"))
+    ]
+    return Part([Table("Collector, fsync on", rows, "4 and 64 connections.")], [])

@@ -1,0 +1,238 @@
+"""Whether a batch of events takes longer the more events there are already.
+
+Histories of 1M, 10M and 50M events of 90 days are written into scratch lakes as landing leaves them
+after compaction, and built once. Then batches of 100,000 events come to each in turn, and what dbt
+says of the models that stream is added up.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from bench.harness import measure
+from bench.report import Goal, Part, Table
+from ingest.contracts import Contract, load_contracts
+from ingest.home import HOME_VARIABLE, PROJECT_DIR, Home
+from ingest.landing.records import LOAD_SCHEMA, load_paths, loads_dir
+from orchestration.lib.event_build import EventBuild
+
+SIZES = (1_000_000, 10_000_000, 50_000_000)
+BATCH = 100_000
+DAYS = 90
+LAST = date(2025, 12, 30)  # the batches are of the day after
+EVENTS_PER_VISIT = 7
+CHUNK = 10_000_000  # events that are built at once
+ROUNDS = 3
+MODELS = ("base_shop__events", "fact_events", "fact_sessions")
+VIEWS = ("stg_landing__loads", "stg_shop__events", "int_events_unioned")  # they name the home
+
+# One visit in a row: the same seconds apart, by devices that come back every few days.
+_EVENTS = """
+    with numbered as (
+        select
+            i,
+            i // {per_visit} as visit,
+            i % {per_visit} as step,
+            cast(hash(i // {per_visit}, '{salt}') // 2 as bigint) as random
+        from range({first}, {first} + {count}) as t (i)
+    )
+    select
+        '{salt}' || i as event_id,
+        ['page_view', 'product_view', 'search', 'product_view', 'add_to_cart', 'checkout',
+            'purchase'][cast(step as bigint) + 1] as event_type,
+        strftime(
+            timestamp '{start}' + to_microseconds(
+                cast(
+                    (visit - {first} // {per_visit}) * {seconds} * 1e6 * {per_visit} / {count}
+                    as bigint
+                )
+                + cast(step * 45e6 as bigint)
+                - case when random % 100 = 0 then cast(random % 30 * 3600e6 as bigint) else 0 end
+                    * {has_late}
+            ), '%Y-%m-%dT%H:%M:%S.%fZ'
+        ) as occurred_at,
+        '+01:00' as client_utc_offset,
+        'dev_' || random % {devices} as device_id,
+        case when random % 2 = 0 then 'C' || random % {devices} // 2 end as customer_id,
+        '/product' as page,
+        case when step in (1, 3, 4) then 'P' || lpad(cast(random % 499 as varchar), 6, '0') end
+            as product_id,
+        case when step = 6 then 'O' || i end as order_id,
+        cast(null as varchar) as search_query,
+        ['direct', 'email', 'paid_search', 'organic_search'][cast(random % 4 as bigint) + 1]
+            as channel_id,
+        cast(null as varchar) as campaign_id,
+        'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/131.0 Safari/537' as user_agent,
+        '{load_id}' as _load_id,
+        i - {first} + 1 as _row_number,
+        timestamp '{extracted_at}' as _extracted_at,
+        timestamp '{extracted_at}' as _loaded_at
+    from numbered
+"""
+
+
+@dataclass(frozen=True)
+class History:
+    """A scratch home with so many events, and what building them took."""
+
+    home: Home
+    events: int
+    seconds: float
+    peak_mb: float
+
+
+def run(folder: Path, sizes: Sequence[int] = SIZES) -> Part:
+    """Seconds of the models of a batch at each size, medians over rounds that take turns."""
+    empty = _empty_home(folder / "empty")
+    histories = [_history(folder / f"{size}", empty, size) for size in sizes]
+    builds = [_on(history.home, EventBuild) for history in histories]
+    taken: dict[int, list[dict[str, float]]] = {size: [] for size in sizes}
+    for number in range(ROUNDS + 1):
+        for history, build in zip(histories, builds, strict=True):
+            extracted = _write_batch(history, number)
+            results = _on(history.home, lambda _, b=build, e=extracted: b.build([e]))
+            if number:  # the first warms up
+                taken[history.events].append(_model_seconds(results))
+    rows = []
+    for history in histories:
+        rounds = taken[history.events]
+        row: dict[str, Any] = {"history": history.events}
+        row |= {m: statistics.median(r[m] for r in rounds) for m in MODELS}
+        row["models, seconds"] = statistics.median(sum(r.values()) for r in rounds)
+        row |= {"built in": history.seconds, "peak MB": history.peak_mb}
+        rows.append(row)
+    totals = [row["models, seconds"] for row in rows]
+    goal = Goal("history_flat", max(totals) / min(totals), 1.5)
+    return Part([Table(f"A batch of {BATCH:,} events", rows)], [goal])
+
+
+def _on(home: Home, work: Any) -> Any:
+    os.environ[HOME_VARIABLE] = str(home.root)
+    return work(home)
+
+
+def _model_seconds(results: Sequence[dict[str, Any]]) -> dict[str, float]:
+    return {
+        name: result["execution_time"]
+        for result in results
+        for name in [str(result["unique_id"]).rsplit(".", 1)[-1]]
+        if str(result["unique_id"]).startswith("model.")
+    }
+
+
+def _empty_home(root: Path) -> Home:
+    """A home in which every model was built with nothing landed."""
+    home = Home(root)
+    measure(root, "storehouse", "admin", "prepare")
+    kinds = [f"--exclude-resource-type={kind}" for kind in ("test", "unit_test")]
+    measure(root, "dbt", "build", *kinds, "--target-path", str(root / "dbt"))
+    return home
+
+
+def _history(root: Path, empty: Home, events: int) -> History:
+    subprocess.run(["cp", "-r", str(empty.root), str(root)], check=True)
+    home, seconds, peak = Home(root), 0.0, 0.0
+    chunks = max(1, events // CHUNK)
+    for chunk in range(chunks):
+        write_history(home, events, chunk, chunks)
+        taken, megabytes = measure(
+            root,
+            *("dbt", "run", "--select", *MODELS, *VIEWS, "--target-path", str(root / "dbt")),
+            *(() if chunk else ("--full-refresh",)),
+        )
+        seconds, peak = seconds + taken, max(peak, megabytes)
+        told = f"{events:,} events, chunk {chunk + 1}: {taken:.0f} s, {megabytes:,.0f} MB\n"
+        sys.stdout.write(told)
+        sys.stdout.flush()
+    return History(home, events, seconds, peak)
+
+
+def write_history(home: Home, events: int, chunk: int = 0, chunks: int = 1) -> None:
+    """Writes a chunk of the days of a history as landed loads, one a day."""
+    first_day = LAST - timedelta(days=DAYS - 1)
+    per_day, per_chunk = events // DAYS, -(-DAYS // chunks)
+    records = [
+        _write_load(home, first_day + timedelta(days=day), day * per_day, per_day, events)
+        for day in range(chunk * per_chunk, min(DAYS, (chunk + 1) * per_chunk))
+    ]
+    _write_records(home, records, f"day_{chunk}")
+
+
+def _write_load(
+    home: Home, day: date, first: int, count: int, events: int, *, batch: int | None = None
+) -> dict[str, Any]:
+    """Writes the events of a day, or of a batch of it, as one load; returns its record."""
+    contract = _contract()
+    start = datetime.combine(day, datetime.min.time()) + timedelta(hours=batch or 0)
+    extracted = start + (timedelta(hours=1) if batch is not None else timedelta(days=1))
+    name = f"{day}/{batch}"
+    load_id = f"{extracted:%Y%m%dT%H%M%SZ}-{hash_of(name)}"
+    lake = load_paths(home, contract, load_id, extracted.date()).lake
+    lake.parent.mkdir(parents=True, exist_ok=True)
+    sql = _EVENTS.format(
+        per_visit=EVENTS_PER_VISIT,
+        first=first,
+        count=count,
+        start=start,
+        seconds=3_000 if batch is not None else 86_000,
+        devices=max(1, events // 20),
+        salt="H" if batch is None else f"B{batch}_",
+        has_late=int(batch is not None),
+        load_id=load_id,
+        extracted_at=extracted,
+    )
+    with duckdb.connect() as connection:
+        connection.execute(f"copy ({sql}) to '{lake}' (format parquet, compression zstd)")
+    return {
+        "load_id": load_id,
+        "source_system": contract.source,
+        "entity": contract.entity,
+        "load_kind": contract.load_kind,
+        "file_name": lake.name,
+        "format": "ndjson",
+        "rows_landed": count,
+        "rows_rejected": 0,
+        "extracted_at": extracted,
+        "received_at": datetime.now(UTC).replace(tzinfo=None),
+        "load_date": extracted.date(),
+        "column_mapping": "{}",
+        "notes": "[]",
+        "is_modelled": True,
+    }
+
+
+def _write_batch(history: History, number: int) -> datetime:
+    """Lands a batch of the day after the history; returns when it was extracted."""
+    record = _write_load(
+        history.home, LAST + timedelta(days=1), 0, BATCH, history.events, batch=number
+    )
+    _write_records(history.home, [record], record["load_id"])
+    extracted: datetime = record["extracted_at"]
+    return extracted
+
+
+def _write_records(home: Home, records: Sequence[dict[str, Any]], name: str) -> None:
+    table = pa.Table.from_pylist(list(records), schema=LOAD_SCHEMA)
+    pq.write_table(table, loads_dir(home) / f"{name}.parquet")
+
+
+def hash_of(text: str) -> str:
+    """12 hex digits of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _contract() -> Contract:
+    return load_contracts(PROJECT_DIR)["shop"].entities["events"]
