@@ -180,7 +180,7 @@ def _write_load(
     extracted = start + (timedelta(hours=1) if batch is not None else timedelta(days=1))
     name = f"{day}/{batch}"
     load_id = f"{extracted:%Y%m%dT%H%M%SZ}-{hash_of(name)}"
-    lake = load_paths(home, contract, load_id, extracted.date()).lake
+    lake = load_paths(home, contract.source, contract.entity, load_id).lake
     lake.parent.mkdir(parents=True, exist_ok=True)
     sql = _EVENTS.format(
         per_visit=EVENTS_PER_VISIT,
