@@ -19,3 +19,15 @@
         true
     {%- endif -%}
 {%- endmacro %}
+
+{#- Whether a moment may be of the days that are built now, in whatever zone: by it whole row groups are
+    left out before its date is known. -#}
+{% macro is_near_wanted_day(moment) -%}
+    {%- set days = var('feature_days', none) -%}
+    {%- if days -%}
+        {{ moment }} >= timestamp '{{ days.first }} 00:00:00' - interval '1 day'
+        and {{ moment }} < timestamp '{{ days.before }} 00:00:00' + interval '1 day'
+    {%- else -%}
+        true
+    {%- endif -%}
+{%- endmacro %}
