@@ -1,0 +1,32 @@
+-- A row is a valid order of a source with events, and a model of attribution, whose shares are not 1 or are missing.
+with models as (
+    select distinct attribution_model from {{ ref('attribution') }}
+),
+
+shares as (
+    select
+        source_system,
+        order_id,
+        attribution_model,
+        sum(share) as share
+    from {{ ref('attribution') }}
+    group by source_system, order_id, attribution_model
+)
+
+select
+    coalesce(orders.source_system, shares.source_system) as source_system,
+    coalesce(orders.order_id, shares.order_id) as order_id,
+    coalesce(models.attribution_model, shares.attribution_model) as attribution_model,
+    shares.share
+from {{ ref('fact_orders') }} as orders
+cross join models
+full outer join shares
+    on orders.source_system = shares.source_system
+    and orders.order_id = shares.order_id
+    and models.attribution_model = shares.attribution_model
+where
+    coalesce(orders.is_valid_order, true)
+    and coalesce(
+        orders.source_system in (select source_system from {{ ref('fact_sessions') }}), true
+    )
+    and (shares.share is distinct from 1 or orders.order_id is null)
