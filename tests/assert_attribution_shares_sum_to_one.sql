@@ -8,7 +8,7 @@ shares as (
         source_system,
         order_id,
         attribution_model,
-        sum(share) as share
+        sum(order_share) as order_share
     from {{ ref('attribution') }}
     group by source_system, order_id, attribution_model
 )
@@ -17,7 +17,7 @@ select
     coalesce(orders.source_system, shares.source_system) as source_system,
     coalesce(orders.order_id, shares.order_id) as order_id,
     coalesce(models.attribution_model, shares.attribution_model) as attribution_model,
-    shares.share
+    shares.order_share
 from {{ ref('fact_orders') }} as orders
 cross join models
 full outer join shares
@@ -29,4 +29,4 @@ where
     and coalesce(
         orders.source_system in (select source_system from {{ ref('fact_sessions') }}), true
     )
-    and (shares.share is distinct from 1 or orders.order_id is null)
+    and (shares.order_share is distinct from 1 or orders.order_id is null)

@@ -20,17 +20,19 @@ customers as (
     select * from {{ ref('dim_customer_current') }}
 ),
 
+sources as (
+    select
+        source_system,
+        max(occurred_at) as last_event_at
+    from events
+    group by source_system
+),
+
 -- Whether a cart was left is known a day after its session.
 settled_sessions as (
     select sessions.*
     from sessions
-    inner join (
-        select
-            source_system,
-            max(occurred_at) as last_event_at
-        from events
-        group by source_system
-    ) as sources
+    inner join sources
         on sessions.source_system = sources.source_system
         and sessions.ended_at + interval '24 hours' < sources.last_event_at
 ),
@@ -91,12 +93,10 @@ abandoned as (
         sessions.session_key,
         sessions.session_date_key,
         sessions.session_date,
-        sessions.started_at,
         sessions.ended_at,
         sessions.customer_key,
         sessions.customer_id,
         customers.has_marketing_consent and not customers.is_deleted as has_marketing_consent,
-        sessions.device_kind,
         sessions.channel_key,
         sessions.funnel_step,
         coalesce(cart_sums.product_count, 0) as product_count,

@@ -36,7 +36,10 @@ reached_steps as (
         steps.funnel_step,
         steps.step_name,
         cast(sum(
-            case when furthest.funnel_step >= steps.funnel_step then furthest.session_count else 0 end
+            case
+                when furthest.funnel_step >= steps.funnel_step then furthest.session_count
+                else 0
+            end
         ) as bigint) as session_count,
         cast(sum(
             case

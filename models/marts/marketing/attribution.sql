@@ -1,5 +1,3 @@
-{% set models = ['first', 'last', 'last_non_direct', 'linear', 'position', 'time_decay', 'markov'] %}
-
 with lines as (
     select * from {{ ref('order_margin') }}
 ),
@@ -26,36 +24,37 @@ order_amounts as (
     group by source_system, order_id
 ),
 
+named_models as (
+    select * from (
+        values
+        ('first'),
+        ('last'),
+        ('last_non_direct'),
+        ('linear'),
+        ('position'),
+        ('time_decay'),
+        ('markov')
+    ) as models (attribution_model)
+),
+
 weighed_touches as (
     select
         touches.*,
         models.attribution_model,
-        cast(case models.attribution_model
-            when 'first' then case when touches.touch_number = 1 then 1 else 0 end
-            when 'last' then case when touches.touch_number >= touches.touch_count then 1 else 0 end
-            when 'last_non_direct' then case when touches.is_last_non_direct then 1 else 0 end
-            when 'linear' then 1
-            -- 40 % each to both ends, 20 % to those between.
-            when 'position' then case
-                when touches.touch_count <= 2 then 1
-                when touches.touch_number in (1, touches.touch_count) then 2 * (touches.touch_count - 2)
-                else 1
-            end
-            -- Half as much for every seven days.
-            when 'time_decay'
-                then round(1000000000 * power(2, -coalesce(touches.seconds_before_order, 0) / 604800.0))
-            when 'markov' then round(1000000000 * coalesce(effects.removal_effect, 0))
-        end as bigint) as weight
+        {{ attribution_weight('touches', 'models.attribution_model', 'effects.removal_effect') }}
+            as weight
     from touches
     left join effects
         on touches.source_system = effects.source_system
         and touches.channel_key = effects.channel_key
-    cross join (values {% for model in models %}('{{ model }}'){{ ", " if not loop.last }}{% endfor %})
-        as models (attribution_model)
+    cross join named_models as models
 ),
 
-{% set order_and_model = ['source_system', 'order_id', 'attribution_model'] -%}
-{{ largest_remainder('shared', 'weighed_touches', order_and_model, ['session_key'], '10000000000', 'weight') }},
+-- An amount of 10^10 has 10^12 cents: twelve digits of a share.
+{% set whole = ['source_system', 'order_id', 'attribution_model'] -%}
+{{ largest_remainder(
+    'shared', 'weighed_touches', whole, ['session_key'], '10000000000', 'weight'
+) }},
 
 amounts_to_share as (
     select
@@ -75,9 +74,14 @@ amounts_to_share as (
     where shared.part_amount > 0
 ),
 
-{{ largest_remainder('net', 'amounts_to_share', order_and_model, ['session_key'], 'reporting_net_amount', 'share_units') }},
+{{ largest_remainder(
+    'net', 'amounts_to_share', whole, ['session_key'], 'reporting_net_amount', 'share_units'
+) }},
 
-{{ largest_remainder('refunded', 'amounts_to_share', order_and_model, ['session_key'], 'reporting_refunded_net_amount', 'share_units') }},
+{{ largest_remainder(
+    'refunded', 'amounts_to_share', whole, ['session_key'],
+    'reporting_refunded_net_amount', 'share_units'
+) }},
 
 attributed as (
     select
@@ -93,7 +97,7 @@ attributed as (
         touches.order_date,
         touches.identity_key,
         touches.is_first_order,
-        cast(touches.share_units / 1000000000000.0 as decimal(18, 12)) as share,
+        cast(touches.share_units / 1000000000000.0 as decimal(18, 12)) as order_share,
         touches.reporting_currency,
         net.part_amount as reporting_net_amount,
         refunded.part_amount as reporting_refunded_net_amount,

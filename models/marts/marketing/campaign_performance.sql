@@ -19,7 +19,7 @@ parts as (
         spend_date_key as date_key,
         spend_date as business_date,
         channel_key,
-        campaign_id,
+        coalesce(campaign_id, '-2') as campaign_id,
         reporting_currency,
         reporting_amount as spend_amount,
         case when is_rate_missing then 1 else 0 end as unrated_spend_count,
@@ -37,7 +37,7 @@ parts as (
         session_date_key as date_key,
         session_date as business_date,
         channel_key,
-        campaign_id,
+        coalesce(campaign_id, '-2') as campaign_id,
         {{ setting_of('source_system', 'reporting_currency', 'XXX') }} as reporting_currency,
         0 as spend_amount,
         0 as unrated_spend_count,
@@ -49,14 +49,15 @@ parts as (
         0 as unrated_order_count,
         0 as net_revenue_amount
     from sessions
-    group by source_system, session_date_key, session_date, channel_key, campaign_id
+    group by
+        source_system, session_date_key, session_date, channel_key, coalesce(campaign_id, '-2')
     union all
     select
         source_system,
         order_date_key as date_key,
         order_date as business_date,
         channel_key,
-        campaign_id,
+        coalesce(campaign_id, '-2') as campaign_id,
         reporting_currency,
         0 as spend_amount,
         0 as unrated_spend_count,
@@ -76,22 +77,20 @@ summed_parts as (
         date_key,
         business_date,
         channel_key,
-        coalesce(campaign_id, '-2') as campaign_id,
+        campaign_id,
         reporting_currency,
         cast(coalesce(sum(spend_amount), 0) as decimal(18, 2)) as spend_amount,
         cast(coalesce(sum(net_revenue_amount), 0) as decimal(18, 2)) as net_revenue_amount,
-        {%- for count in ['unrated_spend', 'impression', 'click', 'session', 'order', 'new_customer', 'unrated_order'] %}
-        cast(coalesce(sum({{ count }}_count), 0) as bigint) as {{ count }}_count
-        {{- "," if not loop.last }}
-        {%- endfor %}
+        cast(coalesce(sum(unrated_spend_count), 0) as bigint) as unrated_spend_count,
+        cast(coalesce(sum(impression_count), 0) as bigint) as impression_count,
+        cast(coalesce(sum(click_count), 0) as bigint) as click_count,
+        cast(coalesce(sum(session_count), 0) as bigint) as session_count,
+        cast(coalesce(sum(order_count), 0) as bigint) as order_count,
+        cast(coalesce(sum(new_customer_count), 0) as bigint) as new_customer_count,
+        cast(coalesce(sum(unrated_order_count), 0) as bigint) as unrated_order_count
     from parts
     group by
-        source_system,
-        date_key,
-        business_date,
-        channel_key,
-        coalesce(campaign_id, '-2'),
-        reporting_currency
+        source_system, date_key, business_date, channel_key, campaign_id, reporting_currency
 ),
 
 performance as (

@@ -33,7 +33,7 @@ removals as (
     from transitions
 ),
 
--- What leads to a channel that is removed leads nowhere. Decimals, so that no sum depends on its order.
+-- What leads to a channel that is removed leads nowhere. No sum of decimals depends on its order.
 steps_0 as (
     select
         removals.source_system,

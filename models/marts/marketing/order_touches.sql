@@ -1,8 +1,10 @@
 with orders as (
     select * from {{ ref('fact_orders') }}
-    where
-        is_valid_order
-        and source_system in (select source_system from {{ ref('person_sessions') }})
+    where is_valid_order
+),
+
+sources as (
+    select distinct source_system from {{ ref('person_sessions') }}
 ),
 
 sessions as (
@@ -33,6 +35,8 @@ touches as (
         coalesce(channels.channel_id in ('direct', '-1'), false) as is_direct,
         sessions.campaign_id
     from orders
+    inner join sources
+        on orders.source_system = sources.source_system
     left join sessions
         on orders.source_system = sessions.source_system
         and orders.identity_key = sessions.person_key

@@ -67,13 +67,13 @@ product_days as (
         coalesce(browsed.event_date_key, bought.event_date_key) as session_date_key,
         coalesce(browsed.event_date, bought.event_date) as session_date,
         coalesce(browsed.product_id, bought.product_id) as product_id,
-        {%- for count in ['view', 'view_session', 'cart_add', 'cart_session'] %}
-        cast(coalesce(browsed.{{ count }}_count, 0) as bigint) as {{ count }}_count,
-        {%- endfor %}
-        {%- for count in ['purchase_session', 'order', 'unit'] %}
-        cast(coalesce(bought.{{ count }}_count, 0) as bigint) as {{ count }}_count
-        {{- "," if not loop.last }}
-        {%- endfor %}
+        cast(coalesce(browsed.view_count, 0) as bigint) as view_count,
+        cast(coalesce(browsed.view_session_count, 0) as bigint) as view_session_count,
+        cast(coalesce(browsed.cart_add_count, 0) as bigint) as cart_add_count,
+        cast(coalesce(browsed.cart_session_count, 0) as bigint) as cart_session_count,
+        cast(coalesce(bought.purchase_session_count, 0) as bigint) as purchase_session_count,
+        cast(coalesce(bought.order_count, 0) as bigint) as order_count,
+        cast(coalesce(bought.unit_count, 0) as bigint) as unit_count
     from browsed_products as browsed
     full outer join bought_products as bought
         on browsed.source_system = bought.source_system

@@ -41,7 +41,7 @@ paths as (
             max(case when step_number = {{ number }} then event_type end),
             {%- endfor %}
             max(case when step_number = {{ longest_path + 1 }} then '...' end)
-        ) as path
+        ) as event_path
     from steps
     where step_number <= {{ longest_path + 1 }}
     group by session_key
@@ -51,7 +51,7 @@ monthly_paths as (
     select
         sessions.source_system,
         cast(date_trunc('month', sessions.session_date) as date) as month_start_date,
-        paths.path,
+        paths.event_path,
         count(*) as session_count,
         cast(sum(case when sessions.purchase_count > 0 then 1 else 0 end) as bigint)
             as purchase_session_count,
@@ -63,7 +63,7 @@ monthly_paths as (
     group by
         sessions.source_system,
         cast(date_trunc('month', sessions.session_date) as date),
-        paths.path
+        paths.event_path
 )
 
 select * from monthly_paths

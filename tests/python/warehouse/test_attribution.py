@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,7 @@ def transitions_of(visits: Sequence[Visit], orders: Sequence[Order]) -> Counter[
     found: Counter[tuple[str, str]] = Counter()
     for (_, _, converts), path in paths.items():
         states = ["start", *(visit.channel for visit in path), "conversion" if converts else "none"]
-        found.update(zip(states, states[1:], strict=False))
+        found.update(pairwise(states))
     return found
 
 
@@ -167,11 +168,13 @@ class Warehouse:
         }
         self.connection = duckdb.connect()
         self.connection.execute(
-            "create table person_sessions (session_key varchar, person_key varchar, started_at timestamp,"
-            " channel_key varchar, identified_by varchar, source_system varchar, campaign_id varchar);"
-            "create table fact_orders (order_id varchar, identity_key varchar, placed_at timestamp,"
-            " is_valid_order boolean, source_system varchar, channel_key varchar, order_date date,"
-            " order_date_key integer, is_first_order boolean, reporting_currency varchar);"
+            "create table person_sessions (session_key varchar, person_key varchar,"
+            " started_at timestamp, channel_key varchar, identified_by varchar,"
+            " source_system varchar, campaign_id varchar);"
+            "create table fact_orders (order_id varchar, identity_key varchar,"
+            " placed_at timestamp, is_valid_order boolean, source_system varchar,"
+            " channel_key varchar, order_date date, order_date_key integer,"
+            " is_first_order boolean, reporting_currency varchar);"
             "create table order_margin (order_id varchar, reporting_net_amount decimal(18, 2),"
             " reporting_refunded_net_amount decimal(18, 2), source_system varchar);"
             "create table dim_channel as select * from (values ('direct', 'direct'), ('-1', '-1'))"
@@ -243,7 +246,7 @@ def test_every_model_shares_every_order(
     effects = dict(
         warehouse.rows("select channel_key, removal_effect from channel_removal_effects")
     )
-    expected = {}
+    expected: dict[tuple[str, str, str], tuple[str, Fraction]] = {}
     for order in (order for order in orders if order.is_valid):
         touches = touches_of(order, visits)
         if not touches:
@@ -258,7 +261,7 @@ def test_every_model_shares_every_order(
     found = {
         (order_id, name, key): (channel, Fraction(share))
         for order_id, name, key, channel, share in warehouse.rows(
-            "select order_id, attribution_model, session_key, channel_key, share from attribution"
+            "select order_id, attribution_model, session_key, channel_key, order_share from attribution"
         )
     }
     assert found.keys() == expected.keys()
@@ -267,7 +270,7 @@ def test_every_model_shares_every_order(
         assert found[key][0] == channel
         assert found[key][1] == pytest.approx(share, abs=1e-8)
     totals = warehouse.rows(
-        "select order_id, attribution_model, sum(share), sum(reporting_net_amount),"
+        "select order_id, attribution_model, sum(order_share), sum(reporting_net_amount),"
         " sum(reporting_refunded_net_amount), sum(net_revenue_amount) from attribution group by all"
     )
     by_id = {order.order_id: order for order in orders}
