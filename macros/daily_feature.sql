@@ -10,11 +10,11 @@
     }) }}
 {% endmacro %}
 
-{#- Whether a row is of the days that are built now. -#}
-{% macro is_wanted_day(date_column) -%}
+{#- Whether a row is of the days that are built now, or of so many days before them. -#}
+{% macro is_wanted_day(date_column, days_before=0) -%}
     {%- set days = var('feature_days', none) -%}
     {%- if days -%}
-        {{ date_column }} >= date '{{ days.first }}' and {{ date_column }} < date '{{ days.before }}'
+        {{ date_column }} >= date '{{ days.first }}'{{ " - interval " ~ days_before ~ " day" if days_before }} and {{ date_column }} < date '{{ days.before }}'
     {%- else -%}
         true
     {%- endif -%}

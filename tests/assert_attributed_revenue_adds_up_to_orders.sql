@@ -1,16 +1,22 @@
--- A row is a valid order of a source with events, and a model of attribution, whose shares of net, refunds or net
--- revenue are not those of its lines and refunds; or a day whose attributed orders campaigns do not add up to.
-with sales as (
+-- A row is a valid order of a source with events, and a model of attribution, whose shares of net
+-- or net revenue are not those of its lines and refunds; or a day whose attributed orders campaigns do
+-- not add up to.
+with sources as (
+    select distinct source_system from {{ ref('fact_sessions') }}
+),
+
+sales as (
     select
-        source_system,
-        order_id,
-        case when count(*) = count(reporting_net_amount) then sum(reporting_net_amount) end
-            as net_amount
-    from {{ ref('fact_sales') }}
-    where
-        is_valid_order
-        and source_system in (select source_system from {{ ref('fact_sessions') }})
-    group by source_system, order_id
+        sales.source_system,
+        sales.order_id,
+        case
+            when count(*) = count(sales.reporting_net_amount) then sum(sales.reporting_net_amount)
+        end as net_amount
+    from {{ ref('fact_sales') }} as sales
+    inner join sources
+        on sales.source_system = sources.source_system
+    where sales.is_valid_order
+    group by sales.source_system, sales.order_id
 ),
 
 margins as (
@@ -56,9 +62,9 @@ order_days as (
     inner join margins
         on orders.source_system = margins.source_system
         and orders.order_id = margins.order_id
-    where
-        orders.is_valid_order
-        and orders.source_system in (select source_system from {{ ref('fact_sessions') }})
+    inner join sources
+        on orders.source_system = sources.source_system
+    where orders.is_valid_order
     group by orders.source_system, orders.order_date_key
 )
 

@@ -1,7 +1,7 @@
 {{ config(tags=['stream']) }}
 
--- A row is a source, day and step of which the funnel does not hold the sessions of persons that did it or a later
--- one, by their counts of events; or a combination of day, device and channel that lacks a step.
+-- A row is a source, day and step of which the funnel does not hold the sessions of persons that
+-- did it or a later one, by their counts of events; or a day, device and channel that lacks a step.
 with sessions as (
     select
         source_system,

@@ -12,7 +12,7 @@ known_events as (
     group by source_system
 ),
 
--- From the first day with events on, up to what the last one tells.
+-- From a month before the first day with events, for the windows, up to what the last one tells.
 source_days as (
     select
         activity.source_system,
@@ -32,7 +32,8 @@ source_days as (
 
 spine as (
     {{ date_spine(
-        '(select min(first_date) from source_days)', '(select max(last_date) from source_days)'
+        "(select min(first_date) - interval '30 days' from source_days)",
+        '(select max(last_date) from source_days)',
     ) }}
 ),
 
@@ -50,7 +51,7 @@ snapshots as (
     from spine
     inner join source_days
         on spine.date_day <= source_days.last_date
-        and spine.date_day >= source_days.first_date + interval {{ var('report_days') }} day
+        and spine.date_day > source_days.first_date - interval '30 days'
 )
 
 select * from snapshots

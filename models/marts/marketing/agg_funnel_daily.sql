@@ -46,7 +46,10 @@ reached_steps as (
                 when furthest.funnel_step >= steps.funnel_step - 1 then furthest.session_count
                 else 0
             end
-        ) as bigint) as previous_session_count
+        ) as bigint) as previous_session_count,
+        cast(sum(
+            case when furthest.funnel_step = steps.funnel_step then furthest.session_count else 0 end
+        ) as bigint) as last_session_count
     from furthest_steps as furthest
     cross join steps
     group by
@@ -61,8 +64,17 @@ reached_steps as (
 
 funnel as (
     select
-        *,
-        previous_session_count - session_count as drop_off_count
+        source_system,
+        session_date_key,
+        session_date,
+        device_kind,
+        channel_key,
+        funnel_step,
+        step_name,
+        session_count,
+        previous_session_count,
+        previous_session_count - session_count as drop_off_count,
+        last_session_count
     from reached_steps
 )
 

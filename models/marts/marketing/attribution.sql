@@ -25,7 +25,7 @@ order_amounts as (
 ),
 
 named_models as (
-    select * from (
+    select listed.attribution_model from (
         values
         ('first'),
         ('last'),
@@ -34,7 +34,7 @@ named_models as (
         ('position'),
         ('time_decay'),
         ('markov')
-    ) as models (attribution_model)
+    ) as listed (attribution_model)
 ),
 
 weighed_touches as (

@@ -261,7 +261,8 @@ def test_every_model_shares_every_order(
     found = {
         (order_id, name, key): (channel, Fraction(share))
         for order_id, name, key, channel, share in warehouse.rows(
-            "select order_id, attribution_model, session_key, channel_key, order_share from attribution"
+            "select order_id, attribution_model, session_key, channel_key, order_share"
+            " from attribution"
         )
     }
     assert found.keys() == expected.keys()
