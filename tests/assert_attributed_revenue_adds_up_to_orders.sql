@@ -1,6 +1,5 @@
--- A row is a valid order of a source with events, and a model of attribution, whose shares of net
--- or net revenue are not those of its lines and refunds; or a day whose attributed orders campaigns do
--- not add up to.
+-- A row is a valid order of a source with events, and a model of attribution, whose shares of
+-- net or net revenue are not those of its lines; or a day whose orders campaigns do not add up to.
 with sources as (
     select distinct source_system from {{ ref('fact_sessions') }}
 ),

@@ -30,8 +30,8 @@ activity as (
 
 {{ customer_windows('activity', counts, window_days) }},
 
--- A row for every day of a customer until 90 days after the last activity. Whoever comes back later has
--- done nothing in the 30 days that the rows before the pause still hold, so rows count days.
+-- A row for every day of a customer until 90 days after the last activity. Whoever comes back later
+-- has done nothing in the 30 days before the pause, so that a lag of rows is one of days.
 spanned_days as (
     select
         days.*,
@@ -60,8 +60,8 @@ features as (
         {%- for count in counts %}
         {%- for days in window_days %}
         cast(
-            {{ count }}_count - coalesce(lag({{ count }}_count, {{ days }}) over days_of_customer, 0)
-            as integer
+            {{ count }}_count
+            - coalesce(lag({{ count }}_count, {{ days }}) over days_of_customer, 0) as integer
         ) as {{ count }}_count_{{ days }}d,
         {%- endfor %}
         {%- endfor %}

@@ -48,7 +48,10 @@ reached_steps as (
             end
         ) as bigint) as previous_session_count,
         cast(sum(
-            case when furthest.funnel_step = steps.funnel_step then furthest.session_count else 0 end
+            case
+                when furthest.funnel_step = steps.funnel_step then furthest.session_count
+                else 0
+            end
         ) as bigint) as last_session_count
     from furthest_steps as furthest
     cross join steps
