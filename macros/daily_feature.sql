@@ -10,11 +10,23 @@
     }) }}
 {% endmacro %}
 
-{#- Whether a row is of the days that are built now. -#}
-{% macro is_wanted_day(date_column) -%}
+{#- Whether a row is of the days that are built now, or of so many days before them. -#}
+{% macro is_wanted_day(date_column, days_before=0) -%}
     {%- set days = var('feature_days', none) -%}
     {%- if days -%}
-        {{ date_column }} >= date '{{ days.first }}' and {{ date_column }} < date '{{ days.before }}'
+        {{ date_column }} >= date '{{ days.first }}'{{ " - interval " ~ days_before ~ " day" if days_before }} and {{ date_column }} < date '{{ days.before }}'
+    {%- else -%}
+        true
+    {%- endif -%}
+{%- endmacro %}
+
+{#- Whether a moment may be of the days that are built now, in whatever zone: by it whole row groups are
+    left out before its date is known. -#}
+{% macro is_near_wanted_day(moment) -%}
+    {%- set days = var('feature_days', none) -%}
+    {%- if days -%}
+        {{ moment }} >= timestamp '{{ days.first }} 00:00:00' - interval '1 day'
+        and {{ moment }} < timestamp '{{ days.before }} 00:00:00' + interval '1 day'
     {%- else -%}
         true
     {%- endif -%}
