@@ -46,7 +46,7 @@ customer_events as (
         and events.event_id = placed.event_id
     inner join sessions
         on placed.source_system = sessions.source_system
-        and placed.visitor_id = sessions.visitor_id
+        and placed.visitor = sessions.visitor
         and placed.event_date = sessions.event_date
         and placed.session_position = sessions.session_position
     where
