@@ -41,22 +41,14 @@ versions as (
 ),
 
 referenced_products as (
+    {% for relation in ['int_order_lines_unioned', 'int_stock_unioned', 'int_events_unioned'] -%}
     select
         source_system,
         product_id
-    from {{ ref('int_order_lines_unioned') }}
+    from {{ ref(relation) }}
     where product_id is not null
-    union
-    select
-        source_system,
-        product_id
-    from {{ ref('int_stock_unioned') }}
-    union
-    select
-        source_system,
-        product_id
-    from {{ ref('int_events_unioned') }}
-    where product_id is not null
+    {{ "union" if not loop.last }}
+    {% endfor -%}
 ),
 
 placeholders as (

@@ -334,7 +334,7 @@ def warehouse(manifest: Mapping[str, Any]) -> Iterator[Warehouse]:
     made.connection.close()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(rows=deliveries())
 def test_events_and_sessions_are_those_of_a_plain_loop(
     warehouse: Warehouse, rows: list[Row]
@@ -356,7 +356,31 @@ def test_events_and_sessions_are_those_of_a_plain_loop(
         assert warehouse.sessions() == sessions_of(list(first.values()))
 
 
-@settings(max_examples=60, deadline=None, phases=[Phase.generate])
+def test_who_never_pauses_has_sessions_of_twelve_hours(warehouse: Warehouse) -> None:
+    """A monitor that asks every 20 minutes, on the day that has 25 hours: three sessions."""
+    rows = [
+        Row(
+            load=1,
+            number=number,
+            event_id=f"e{number:03}",
+            event_type="page_view",
+            occurred_at=DAY + timedelta(minutes=20 * number),
+            device="d1",
+            customer=None,
+            channel=None,
+            campaign=None,
+            agent=BROWSER,
+        )
+        for number in range(75)
+    ]
+    warehouse.clear()
+    warehouse.land(rows)
+    warehouse.build()
+    assert sorted(len(session.events) for session in warehouse.sessions()) == [1, 37, 37]
+    assert warehouse.sessions() == sessions_of(rows)
+
+
+@settings(max_examples=40, deadline=None, phases=[Phase.generate])
 @given(rows=deliveries(), order=st.permutations(range(6)), data=st.data())
 def test_load_by_load_in_any_order_equals_at_once(
     warehouse: Warehouse, rows: list[Row], order: list[int], data: st.DataObject
