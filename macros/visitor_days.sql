@@ -94,6 +94,15 @@
         where {{ is_wanted_day('event_date') }}
         {%- endif %}
         {%- endif %}
+    ),
+
+    -- So that whole row groups are left out: a business day is within a day of its date in UTC.
+    first_moments as (
+        select min(event_date) - interval '1 day' as first_at from visitor_days
+    ),
+
+    last_moments as (
+        select max(event_date) + interval '2 days' as last_at from visitor_days
     )
 {%- endmacro %}
 

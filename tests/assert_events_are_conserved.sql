@@ -1,7 +1,7 @@
 {{ config(tags=['stream']) }}
 
--- A row is a number that does not add up: events landed = events in the fact + duplicates + quarantine, and
--- the events of all sessions + those of nobody = events in the fact.
+-- A row is numbers that do not add up: events landed = those in the fact + duplicates + quarantine,
+-- and the events of all sessions + those of nobody = events in the fact.
 with landed as (
     select coalesce(sum(rows_landed), 0) as landed_rows
     from {{ ref('stg_landing__loads') }}

@@ -1,5 +1,9 @@
 {{ config(tags=['stream'], **daily_feature('business_date')) }}
 
+{% set event_counts = [
+    'session', 'product_view', 'search', 'add_to_cart', 'checkout', 'purchase'
+] %}
+
 with events as (
     select
         *,
@@ -66,7 +70,7 @@ session_products as (
                 then 1
             else 0
         end as session_count,
-        {%- for event_type in ['product_view', 'search', 'add_to_cart', 'checkout', 'purchase'] %}
+        {%- for event_type in event_counts if event_type != 'session' %}
         sum(case when event_type = '{{ event_type }}' then 1 else 0 end) as {{ event_type }}_count,
         {%- endfor %}
         0 as order_count
@@ -97,7 +101,9 @@ activity as (
         customer_id,
         business_date,
         '-2' as product_id,
-        {% for number in range(6) %}0, {% endfor -%}
+        {%- for count in event_counts %}
+        0 as {{ count }}_count,
+        {%- endfor %}
         order_count
     from reported_orders
 ),
@@ -108,10 +114,10 @@ daily_activity as (
         customer_id,
         business_date,
         product_id,
-        {%- for count in ['session', 'product_view', 'search', 'add_to_cart', 'checkout', 'purchase', 'order'] %}
-        cast(sum({{ count }}_count) as integer) as {{ count }}_count
-        {{- "," if not loop.last }}
+        {%- for count in event_counts %}
+        cast(sum({{ count }}_count) as integer) as {{ count }}_count,
         {%- endfor %}
+        cast(sum(order_count) as integer) as order_count
     from activity
     group by source_system, customer_id, business_date, product_id
 )

@@ -7,7 +7,7 @@
     tags=['stream'],
 ) }}
 
-{#- Read in several places, each with a part of its rows and columns: as one CTE it would be held whole. #}
+{#- Read in several places, each with some of its rows and columns: one CTE would hold it whole. #}
 {% set events = ref('int_events_unioned') %}
 
 with user_agents as (
@@ -28,14 +28,14 @@ products as (
 {% endif -%}
 chosen_events as (
     select events.* from {{ events }} as events
-    {%- if is_incremental() %}
+    {% if is_incremental() -%}
     inner join visitor_days
         on events.source_system = visitor_days.source_system
         and coalesce(events.visitor_id, '') = visitor_days.visitor_id
         and events.event_date = visitor_days.event_date
-    where  -- so that whole row groups are left out
-        events.occurred_at >= (select min(event_date) - interval '1 day' from visitor_days)
-        and events.occurred_at < (select max(event_date) + interval '2 days' from visitor_days)
+    where
+        events.occurred_at >= (select first_moments.first_at from first_moments)
+        and events.occurred_at < (select last_moments.last_at from last_moments)
     {%- endif %}
 ),
 
@@ -77,7 +77,8 @@ keyed_events as (
         events.client_utc_offset_minutes,
         coalesce(customers.customer_key, '-1') as customer_key,
         coalesce(events.aligned_customer_id, '-1') as customer_id,
-        events.customer_id is null and events.aligned_customer_id is not null as is_customer_aligned,
+        events.customer_id is null and events.aligned_customer_id is not null
+            as is_customer_aligned,
         coalesce(
             products.product_key, case when events.product_id is null then '-2' else '-1' end
         ) as product_key,

@@ -1,5 +1,9 @@
 {{ config(tags=['stream'], **daily_feature('session_date')) }}
 
+{% set event_types = [
+    'page_view', 'product_view', 'search', 'add_to_cart', 'checkout', 'purchase'
+] %}
+
 with events as (
     select * from {{ ref('fact_events') }}
     where session_key <> '-2' and {{ is_wanted_day('event_date') }}
@@ -46,7 +50,7 @@ session_sums as (
         max(case when is_last then page end) as exit_page,
         max(funnel_step) as funnel_step,
         count(*) as event_count,
-        {%- for event_type in ['page_view', 'product_view', 'search', 'add_to_cart', 'checkout', 'purchase'] %}
+        {%- for event_type in event_types %}
         sum(case when event_type = '{{ event_type }}' then 1 else 0 end) as {{ event_type }}_count,
         {%- endfor %}
         count(distinct case when product_id <> '-2' then product_id end) as product_count
@@ -74,7 +78,8 @@ sessions as (
         sums.ended_at,
         {{ whole_seconds('sums.ended_at') }} - {{ whole_seconds('sums.started_at') }}
             as duration_seconds,
-        case when sums.customer_count = 1 then sums.first_customer_key else '-1' end as customer_key,
+        case when sums.customer_count = 1 then sums.first_customer_key else '-1' end
+            as customer_key,
         case when sums.customer_count = 1 then sums.lowest_customer_id else '-1' end as customer_id,
         sums.customer_count,
         coalesce(identities.identity_key, '-1') as identity_key,
@@ -85,7 +90,7 @@ sessions as (
         sums.funnel_step,
         sums.event_count = 1 as is_bounce,
         sums.event_count,
-        {%- for event_type in ['page_view', 'product_view', 'search', 'add_to_cart', 'checkout', 'purchase'] %}
+        {%- for event_type in event_types %}
         cast(sums.{{ event_type }}_count as bigint) as {{ event_type }}_count,
         {%- endfor %}
         sums.product_count
