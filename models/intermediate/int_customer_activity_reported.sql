@@ -1,8 +1,6 @@
 {{ config(tags=['stream'], **daily_feature('business_date')) }}
 
-{% set event_counts = [
-    'session', 'product_view', 'search', 'add_to_cart', 'checkout', 'purchase'
-] %}
+{% set counts = ['session', 'product_view', 'search', 'add_to_cart', 'checkout', 'purchase'] %}
 
 with events as (
     select
@@ -10,10 +8,6 @@ with events as (
         {{ reported_at('event_date', 'source_system') }} as reported_at
     from {{ ref('int_events_unioned') }}
     where {{ is_wanted_day('event_date') }} and {{ is_near_wanted_day('occurred_at') }}
-),
-
-user_agents as (
-    select * from {{ ref('user_agents') }}
 ),
 
 orders as (
@@ -34,7 +28,7 @@ reported_events as (
 ),
 
 -- Sessions are those of what was known: an event that came late may since have joined two of them.
-{{ sessions('reported_events', 'user_agents') }},
+{{ sessions('reported_events', ref('user_agents')) }},
 
 customer_events as (
     select
@@ -70,7 +64,7 @@ session_products as (
                 then 1
             else 0
         end as session_count,
-        {%- for event_type in event_counts if event_type != 'session' %}
+        {%- for event_type in counts if event_type != 'session' %}
         sum(case when event_type = '{{ event_type }}' then 1 else 0 end) as {{ event_type }}_count,
         {%- endfor %}
         0 as order_count
@@ -101,7 +95,7 @@ activity as (
         customer_id,
         business_date,
         '-2' as product_id,
-        {%- for count in event_counts %}
+        {%- for count in counts %}
         0 as {{ count }}_count,
         {%- endfor %}
         order_count
@@ -114,7 +108,7 @@ daily_activity as (
         customer_id,
         business_date,
         product_id,
-        {%- for count in event_counts %}
+        {%- for count in counts %}
         cast(sum({{ count }}_count) as integer) as {{ count }}_count,
         {%- endfor %}
         cast(sum(order_count) as integer) as order_count
