@@ -72,11 +72,10 @@ def collect(
             )
         home.segments.mkdir(parents=True, exist_ok=True)
         app = create_app(home, load_contracts(), limits)
-        console.print(
+        told = (
             f"Collecting on http://{host}:{port} into {home.segments}; "
-            f"http://{host}:{port}/docs tells how to send.",
-            markup=False,
+            f"http://{host}:{port}/docs tells how to send."
         )
-        started = serve(app, host, port)
+        started = serve(app, host, port, lambda: console.print(told, markup=False))
     if not started:
         raise typer.Exit(FAILED)
