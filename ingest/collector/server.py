@@ -29,7 +29,8 @@ class _Server(uvicorn.Server):
 def serve(app: ASGIApp, host: str, port: int, announce: Callable[[], None]) -> bool:
     """Serves until SIGTERM or SIGINT, then finishes requests and seals; whether it ever started.
 
-    `announce` is called when the first request can come. Paths, addresses and keys of requests are not logged.
+    `announce` is called when the first request can come. Paths, addresses and keys of requests are
+    not logged.
     """
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     server = _Server(
