@@ -80,7 +80,7 @@ class LandedRows:
                 from chosen
                 window latest as (
                     partition by {", ".join([*map(quoted, staged.key), "_status"])}
-                    order by {_latest_first(staged)}
+                    order by {_latest_first(staged, self.columns(staged.table))}
                 )
             )
             select
@@ -189,10 +189,12 @@ class LandedRows:
         return pii_key(self.home)
 
 
-def _latest_first(staged: Staged) -> str:
+def _latest_first(staged: Staged, columns: Sequence[str]) -> str:
     """The order of the macro latest_rows, with the place of the row for what ties in it."""
     if staged.load_kind == "increment":
         order = "updated_at desc, case op when 'I' then 0 when 'U' then 1 else 2 end desc"
     else:
         order = "_extracted_at desc nulls last"
-    return f"{order}, _content_hash desc, _load_id, _row_number"
+    if "_content_hash" in columns:  # of events one row is accepted, whatever it says
+        order += ", _content_hash desc"
+    return f"{order}, _load_id, _row_number"

@@ -112,11 +112,16 @@ class Lineage:
         ]
 
     def _staged(self, unique_id: str) -> Staged | None:
-        """The entity of a judged table: the model that reads one source with a contract alone."""
+        """The entity of a judged table: the model that reads one source with a contract.
+
+        Beside it, it may read which loads there are, and nothing else.
+        """
         parents = self.manifest["parent_map"].get(unique_id, ())
-        source = self.manifest["sources"].get(parents[0]) if len(parents) == 1 else None
-        if source is None or "key" not in source["meta"]:
+        sources = [self.manifest["sources"].get(parent) for parent in parents]
+        judged = [source for source in sources if source and "key" in source["meta"]]
+        if len(judged) != 1 or None in sources:
             return None
+        source = judged[0]
         node = self.nodes[unique_id]
         view = self._view(unique_id)
         renamed = {name: name for name in _PLAIN.findall(view["raw_code"])}
