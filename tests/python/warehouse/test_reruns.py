@@ -13,13 +13,20 @@ from tests.python.warehouse.dbt_runs import business_tables, dbt_build, land
 
 
 def loads_of(home: Home) -> list[list[Path]]:
-    """The files of the demo but events, by extract time, oldest first."""
+    """The files of the demo by extract time, oldest first; events with the load after them."""
     by_time: dict[str, list[Path]] = {}
+    events: list[tuple[str, Path]] = []
     for file in sorted((home.extracts / "shop").iterdir()):
-        if not file.name.startswith("events") and file.suffix in {".csv", ".json", ".ndjson"}:
-            stamp = file.stem.rsplit("_", 1)[-1]
+        stamp = file.stem.rsplit("_", 1)[-1]
+        if file.suffix not in {".csv", ".json", ".ndjson"} or not stamp.endswith("Z"):
+            continue
+        if file.name.startswith("events"):
+            events.append((stamp, file))
+        else:
             by_time.setdefault(stamp, []).append(file)
-    return [by_time[stamp] for stamp in sorted(by_time) if stamp.endswith("Z")]
+    for stamp, file in events:
+        by_time[min(time for time in by_time if time >= stamp)].append(file)
+    return [by_time[stamp] for stamp in sorted(by_time)]
 
 
 def with_key_of(demo: Home, root: Path) -> Home:
