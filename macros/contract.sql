@@ -177,9 +177,9 @@
     {%- endfor %}
 {%- endmacro %}
 
-{#- The content of a landed row as JSON, however its numbers, times and blanks are spelt: ' 1.50' and
-    '1.5' are one amount. -#}
-{% macro content_text(columns, zone) -%}
+{#- The content of a landed row, however its numbers, times and blanks are spelt: ' 1.50' and '1.5'
+    are one amount. -#}
+{% macro content_hash(columns, zone) -%}
     {%- set fields = {} -%}
     {%- for column in columns -%}
         {%- if is_list(column) -%}
@@ -195,11 +195,13 @@
             {%- endfor -%}
         {%- endif -%}
     {%- endfor -%}
-    {{ json_object(fields) }}
+    md5({{ json_object(fields) }})
 {%- endmacro %}
 
-{#- The landed row as JSON, personal data as tokens, also where it stands in a wrong column. -#}
-{% macro raw_content(columns, prefix='') -%}
+{#- The landed row, `_landed`, as JSON, personal data as tokens, also where it stands in a wrong
+    column. -#}
+{% macro raw_content(columns) -%}
+    {%- set prefix = '_landed.' -%}
     {%- set fields = {} -%}
     {%- for column in columns -%}
         {%- set leaves = contract_leaves(column) -%}

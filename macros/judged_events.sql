@@ -97,7 +97,7 @@
             coalesce(_reasons_found, case when _is_late then 'late_event' end) as _reasons,
             case
                 when _reasons_found is not null or _is_late
-                    then {{ raw_content(columns, '_landed.') }}
+                    then {{ raw_content(columns) }}
             end as _raw_content
         from dated_rows
     ),
@@ -110,7 +110,7 @@
             {{ is_late }} as _is_late,
             false as _was_accepted,
             {{ typed_content(columns) }} as _content,
-            {{ raw_content(columns, '_landed.') }} as _landed_content
+            {{ raw_content(columns) }} as _landed_content
         from contested_ruled
         {%- if is_incremental() %}
         union all

@@ -126,7 +126,7 @@
         select * from {{ source_relation }}
     ),
 
-    {{ ruled_rows(contract, content_hash='md5(' ~ content_text(columns, zone) ~ ')') }},
+    {{ ruled_rows(contract, content_hash=content_hash(columns, zone)) }},
 
     contradicted as (
         select
@@ -179,6 +179,6 @@
         case
             when _status = 'quarantined' then coalesce(_reasons_found, 'key_conflict')
         end as _reasons,
-        case when _status = 'quarantined' then {{ raw_content(columns, '_landed.') }} end as _raw_content
+        case when _status = 'quarantined' then {{ raw_content(columns) }} end as _raw_content
     from judged
 {%- endmacro %}

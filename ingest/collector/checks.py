@@ -13,19 +13,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from ingest.casts import aware, cleaned, moment
+from ingest.casts import aware, moment
 from ingest.collector.records import Record
 from ingest.collector.values import (
     CONTAINERS,
     Finds,
     InexactError,
-    leaf_text,
-    named,
     nested_check,
     op_check,
     plain_text,
     scalar_check,
     shape_check,
+    text_check,
     upper_text,
 )
 from ingest.contracts import Column, Contract, SourceContract, column_name
@@ -204,14 +203,7 @@ class Checker:
     def _time_check(self, *, is_required: bool) -> Finds:
         zone = self._zone
 
-        def finds(value: Any) -> str | None:
-            if value is None:
-                return "missing" if is_required else None
-            if type(value) in CONTAINERS:
-                return f"{named(value)} where the contract has timestamp"
-            text = cleaned(value) if type(value) is str else leaf_text(value)
-            if text is None:
-                return "missing" if is_required else None
+        def problem(text: str) -> str | None:
             when = moment(text)
             if when is None:
                 return "not of type timestamp"
@@ -219,7 +211,7 @@ class Checker:
                 return "more than a day in the future"
             return None
 
-        return finds
+        return text_check("timestamp", is_required=is_required, problem=problem)
 
 
 def _missing(column: Column, contract: Contract) -> str:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ingest.landing.sink import fsync_path
+from ingest.landing.sink import fsync_path, make_durable
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class Segment:
         Who recovers segments may take a file before it is locked and remove it: then another one
         is made.
         """
-        _make_folder(folder)
+        make_durable(folder)
         while True:
             path = folder / f".{stem}_0{secrets.token_hex(8)}{_HIDDEN_ENDING}"
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o640)
@@ -149,13 +149,6 @@ def recover(zone: Path) -> list[Path]:
         if file:
             sealed.append(file)
     return sealed
-
-
-def _make_folder(folder: Path) -> None:
-    missing = [path for path in (folder, *folder.parents) if not path.is_dir()]
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in reversed(missing):
-        fsync_path(path.parent)
 
 
 def _lock(descriptor: int) -> bool:

@@ -20,26 +20,35 @@ class InexactError(Exception):
     """A number whose text must be known, which a float does not tell."""
 
 
+def text_check(declared: str, *, is_required: bool, problem: Callable[[str], str | None]) -> Finds:
+    """The check of a plain column of a declared type; `problem` judges its text, if it has any."""
+
+    def finds(value: Any) -> str | None:
+        if value is None:
+            return "missing" if is_required else None
+        if type(value) in CONTAINERS:
+            return f"{named(value)} where the contract has {declared}"
+        text = cleaned(value) if type(value) is str else leaf_text(value)
+        if text is None:
+            return "missing" if is_required else None
+        return problem(text)
+
+    return finds
+
+
 def scalar_check(kind: Scalar, *, is_key: bool, is_judged: bool) -> Finds:
     """The check of a plain column: there and not reserved if a key, of its type if judged."""
     is_of_type = reads(kind) if is_judged else None
     wrong_type = f"not of type {kind.declared}"
 
-    def finds(value: Any) -> str | None:
-        if value is None:
-            return "missing" if is_key else None
-        if type(value) in CONTAINERS:
-            return f"{named(value)} where the contract has {kind.declared}"
-        text = cleaned(value) if type(value) is str else leaf_text(value)
-        if text is None:
-            return "missing" if is_key else None
+    def problem(text: str) -> str | None:
         if is_key and text in RESERVED_IDS:
             return "reserved"
         if is_of_type is not None and not is_of_type(text):
             return wrong_type
         return None
 
-    return finds
+    return text_check(kind.declared, is_required=is_key, problem=problem)
 
 
 def op_check(value: Any) -> str | None:

@@ -16,7 +16,7 @@ from typing import BinaryIO
 from ingest.contracts import SourceContract
 from ingest.errors import ConfigError, RefusedFileError
 from ingest.landing.delivery import find_contract
-from ingest.landing.sink import fsync_path
+from ingest.landing.sink import fsync_path, make_durable
 
 HIDDEN = ".consume-"  # what only this package writes, and so may remove
 _UNFINISHED = ".part"
@@ -98,7 +98,7 @@ class SegmentFolder:
         When it returns they are on the disk under their final names; `now` (UTC) is their extract
         time. Raises OSError, with the unfinished files removed.
         """
-        _make_durable(self.folder)
+        make_durable(self.folder)
         written: list[tuple[Path, Path]] = []
         with ExitStack() as stack:
             for partition, batch in sorted(batches.items()):
@@ -126,14 +126,6 @@ class SegmentFolder:
         while (path := self.folder / f"{name}_{now:%Y%m%dT%H%M%SZ}.ndjson").exists():
             now += timedelta(seconds=1)
         return path
-
-
-def _make_durable(folder: Path) -> None:
-    """Makes a folder whose entry, too, is on the disk before any file in it is told of."""
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in reversed(missing):
-        fsync_path(path.parent)
 
 
 def _open_locked(path: Path) -> BinaryIO:

@@ -36,7 +36,7 @@ def find_files(
     if path.is_file():
         return [(name, path)]
     files = _files_in(path)
-    if not files and path != home.segments / name:
+    if not files:
         raise ConfigError(f"The folder {path} holds no files.", "Give a folder with extracts.")
     return [(name, file) for file in files]
 

@@ -48,6 +48,14 @@ def fsync_path(path: Path) -> None:
         os.close(descriptor)
 
 
+def make_durable(folder: Path) -> None:
+    """Makes a folder whose entry, too, is on the disk before any file in it is told of."""
+    missing = [path for path in (folder, *folder.parents) if not path.is_dir()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in reversed(missing):
+        fsync_path(path.parent)
+
+
 def parquet_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
     """A writer with the settings of every lake file."""
     return pq.ParquetWriter(path, schema, compression="zstd", compression_level=1)

@@ -78,7 +78,8 @@ class Stream:
         StorehouseError when the lake cannot be written, or a build, a test or the publish fails:
         then the served file is as it was, and the next batch builds what was landed.
         """
-        if not self._pending and not has_segments(self._home):
+        is_waiting = any(has_segments(self._home, source) for source in self._contracts)
+        if not self._pending and not is_waiting:
             return None
         seconds: dict[str, float] = {}
         publish_id = None
@@ -152,9 +153,9 @@ def observe(batch: Batch) -> None:
             )
 
 
-def has_segments(home: Home) -> bool:
-    """Whether anything waits in the segments zone."""
-    return any(not path.name.startswith(".") for path in home.segments.glob("*/*"))
+def has_segments(home: Home, source: str) -> bool:
+    """Whether anything of a source waits in the segments zone."""
+    return any(not path.name.startswith(".") for path in (home.segments / source).glob("*"))
 
 
 def land_segments(home: Home, contracts: Contracts) -> list[FileOutcome]:
@@ -162,7 +163,7 @@ def land_segments(home: Home, contracts: Contracts) -> list[FileOutcome]:
     return [
         outcome
         for source in contracts
-        if (home.segments / source).is_dir()
+        if has_segments(home, source)
         for outcome in land_paths(home, contracts, source, home.segments / source)
     ]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from ingest.contracts import load_contracts
 from ingest.home import Home
 from ingest.landing import land_paths
+from orchestration.lib.stream import has_segments, land_segments
 
 GOOD = '{"event_id": "e1", "event_type": "page_view", "occurred_at": "2025-06-01T10:00:00Z"}\n'
 
@@ -61,3 +62,13 @@ def test_a_refused_segment_is_put_aside_and_told_once(tmp_path: Path) -> None:
     assert f"It lies in {outcome.path}" in outcome.remedy
     assert outcome.path.read_text(encoding="utf-8") == '{"order_id": "O1"}\n'
     assert land_paths(home, load_contracts()) == []
+
+
+def test_what_was_put_aside_does_not_wait(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    segment(home, "orders_01_20250601T100002Z.ndjson", '{"order_id": "O1"}\n')
+    assert has_segments(home, "shop")
+    (outcome,) = land_segments(home, load_contracts())
+    assert outcome.status == "refused" and outcome.path.exists()
+    assert not any(has_segments(home, source) for source in load_contracts())
+    assert land_segments(home, load_contracts()) == []
