@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 from fastapi import FastAPI, Response
+from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ingest.collector import openapi
@@ -84,7 +85,7 @@ def create_app(home: Home, contracts: Contracts, limits: Limits) -> RecordPaths:
         finally:
             await asyncio.to_thread(collector.writer.close)
 
-    app = FastAPI(
+    app = FastAPIOffline(
         title="storehouse collector", description=_DESCRIPTION, version="1", lifespan=lifespan
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -287,4 +288,13 @@ def test_every_example_of_the_description_is_accepted(web: Any) -> None:
         answers = described[path]["post"]["responses"]
         assert set(answers) >= {"202", "207", "400", "401", "413", "422", "429", "503"}
     assert sent == 9
-    assert web.client.get("/docs").status_code == 200
+
+
+@pytest.mark.parametrize("page", ["/docs", "/redoc"])
+def test_the_pages_of_the_api_need_no_other_host(web: Any, page: str) -> None:
+    answer = web.client.get(page)
+    assert answer.status_code == 200
+    loaded = re.findall(r'(?:src|href)="([^"]+)"', answer.text)
+    assert any(place.endswith(".js") for place in loaded)
+    assert [web.client.get(place).status_code for place in loaded] == [200] * len(loaded)
+    assert all(place.startswith("/") for place in loaded)
