@@ -37,8 +37,6 @@ EVENT_ID = "event_id"
 FUTURE = timedelta(days=1) - timedelta(seconds=1)
 MOST_DEPTH = 64
 _MOST_PLANS = 200  # of each contract; a sender may think up keys for ever
-# A time that may not lie ahead: of an event, and of a change, as staging has it.
-_NOT_AHEAD = {"append": "occurred_at", "increment": "updated_at"}
 
 Problem = dict[str, str | None]
 
@@ -154,7 +152,8 @@ class Checker:
         for column in self.contract.columns:
             source = sources.get(column.name)
             if source is None:
-                if column.required and not (lacks_event_id and column.name == EVENT_ID):
+                is_needed = column.required or column.name == time_column(self.contract)
+                if is_needed and not (lacks_event_id and column.name == EVENT_ID):
                     problems.append((column.name, _missing(column, self.contract)))
                 continue
             shape, check = self._checks[column.name]
@@ -191,16 +190,15 @@ class Checker:
         if self.contract.load_kind == "increment" and name == "op":
             return op_check
         is_key = name in self.contract.key
-        is_required = is_key or (self.contract.load_kind == "increment" and name == "updated_at")
         if column.pii and not is_key:
             return None
-        if name == _NOT_AHEAD.get(self.contract.load_kind) and kind.declared == "timestamp":
-            return self._time_check(is_required=is_required)
+        if name == time_column(self.contract) and kind.declared == "timestamp":
+            return self._time_check()
         if kind.declared == "varchar" and not is_key:
             return None
         return scalar_check(kind, is_key=is_key, is_judged=not column.pii)
 
-    def _time_check(self, *, is_required: bool) -> Finds:
+    def _time_check(self) -> Finds:
         zone = self._zone
 
         def problem(text: str) -> str | None:
@@ -211,11 +209,16 @@ class Checker:
                 return "more than a day in the future"
             return None
 
-        return text_check("timestamp", is_required=is_required, problem=problem)
+        return text_check("timestamp", is_required=True, problem=problem)
+
+
+def time_column(contract: Contract) -> str | None:
+    """The time of a change or an event, which staging must know and which may not lie ahead."""
+    return "updated_at" if contract.load_kind == "increment" else contract.business_time
 
 
 def _missing(column: Column, contract: Contract) -> str:
-    if column.name in contract.key or column.name in ("op", "updated_at"):
+    if column.name in (*contract.key, "op", time_column(contract)):
         return "missing"
     return "missing; name it, with null where there is no value"
 

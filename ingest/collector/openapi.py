@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from ingest.collector.checks import time_column
 from ingest.collector.collector import is_collected
 from ingest.contracts import Column, Contract, Contracts
 from ingest.types import DataType, ListOf, Scalar
@@ -92,7 +93,11 @@ def record_schema(contract: Contract, *, optional: frozenset[str] = frozenset())
         "description": contract.description,
         "type": "object",
         "properties": {c.name: _column_schema(c) for c in contract.columns},
-        "required": [c.name for c in contract.columns if c.required and c.name not in optional],
+        "required": [
+            c.name
+            for c in contract.columns
+            if (c.required or c.name == time_column(contract)) and c.name not in optional
+        ],
         "additionalProperties": True,
         "example": sample(contract),
     }

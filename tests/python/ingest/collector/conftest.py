@@ -55,7 +55,12 @@ sources:
     config: {meta: {timestamps_in: America/Sao_Paulo}}
     tables:
       - name: events
-        config: {meta: {load_kind: append, key: [event_id], file_stems: [till_events]}}
+        config:
+          meta:
+            load_kind: append
+            key: [event_id]
+            business_time: occurred_at
+            file_stems: [till_events]
         columns:
           - {name: event_id, data_type: varchar}
           - {name: occurred_at, data_type: timestamp}

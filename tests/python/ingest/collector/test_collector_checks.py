@@ -128,14 +128,23 @@ def test_what_a_parser_would_hide_is_seen(
 
 
 def test_a_time_without_offset_is_told_by_the_clocks_of_the_source(contracts: Contracts) -> None:
-    ahead = [("occurred_at", "more than a day in the future")]
-    for name, text, expected in (
-        ("web.events", "2025-06-02 11:59:00", []),
-        ("web.events", "2025-06-02 12:01:00", ahead),
-        ("till.events", "2025-06-02 08:59:00", []),  # 11:59 in UTC
-        ("till.events", "2025-06-02 09:01:00", ahead),
+    problem = "more than a day in the future"
+    for name, text, is_ahead in (
+        ("web.orders", "2025-06-02 11:59:00", False),
+        ("web.orders", "2025-06-02 12:01:00", True),
+        ("till.events", "2025-06-02 08:59:00", False),  # 11:59 in UTC
+        ("till.events", "2025-06-02 09:01:00", True),
     ):
-        assert problems(contracts, name, {"event_id": "1", "occurred_at": text}) == expected
+        time = "updated_at" if name == "web.orders" else "occurred_at"
+        record = {**ORDER, "event_id": "1", time: text}
+        assert problems(contracts, name, record) == ([(time, problem)] if is_ahead else [])
+
+
+@pytest.mark.parametrize("time", [{}, {"occurred_at": None}, {"occurred_at": " "}])
+def test_an_event_needs_its_time(contracts: Contracts, time: dict[str, str | None]) -> None:
+    assert problems(contracts, "till.events", {"event_id": "1", **time}) == [
+        ("occurred_at", "missing")
+    ]
 
 
 def plain(*samples: Any) -> st.SearchStrategy[Any]:

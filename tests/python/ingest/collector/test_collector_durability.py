@@ -197,7 +197,7 @@ def test_sealed_segments_land_under_the_time_they_were_sealed(
     web: Any, contracts: Contracts
 ) -> None:
     web.post([{"event_id": "1", "value": 1.10}, {"EventID": 2}])
-    web.post({"event_id": "t"}, source="till")
+    web.post({"event_id": "t", "occurred_at": "2025-06-01"}, source="till")
     web.stop()
     for source, rows in (("web", 2), ("till", 1)):
         [outcome] = land_paths(web.home, contracts, source, web.home.segments / source)

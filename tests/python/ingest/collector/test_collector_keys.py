@@ -72,7 +72,8 @@ def test_a_running_collector_refuses_a_revoked_key(start: Callable[..., Any]) ->
     revoke_key(web.home, "web", "test")
     time.sleep(keys.LOOK_SECONDS)
     assert web.post({"event_id": "1"}).status_code == 401
-    assert web.post({"event_id": "1"}, source="till").status_code == 202
+    sale = {"event_id": "1", "occurred_at": "2025-06-01"}
+    assert web.post(sale, source="till").status_code == 202
 
 
 def test_the_commands_add_list_and_revoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -167,10 +167,11 @@ def test_what_is_not_taken_by_request_says_what_to_do(
 
 
 def test_each_source_has_its_own_segments_named_as_landing_finds_them(web: Any) -> None:
-    assert web.post({"event_id": "t"}, source="till").status_code == 202
+    sale = {"event_id": "t", "occurred_at": "2025-06-01"}
+    assert web.post(sale, source="till").status_code == 202
     assert web.post({"event_id": "w"}, "/records/events").status_code == 202
     web.stop()
-    assert web.lines("till", "till_events") == [b'{"event_id": "t"}']
+    assert web.lines("till", "till_events") == [json.dumps(sale).encode()]
     assert web.lines() == [b'{"event_id": "w"}']
 
 
