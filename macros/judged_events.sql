@@ -46,13 +46,19 @@
     ),
 
     {% if is_incremental() -%}
-    known_rows as (
-        select * from {{ this }}
+    -- The hashes of all history are one narrow column; whole rows are read of few.
+    known_places as (
+        select rowid as place from {{ this }}
         where
             _key_hash in (select key_hash from landed_hashes)
             {%- if not is_streamed %}
             or _key_hash in (select _key_hash from {{ this }} where _reasons = 'late_event')
             {%- endif %}
+    ),
+
+    known_rows as (
+        select * from {{ this }}
+        where rowid in (select place from known_places)
     ),
 
     {% endif -%}

@@ -34,7 +34,7 @@
     {%- if execute and is_recorded() %}
     -- A run that is killed leaves ended_at empty, and tables of which nobody knows the state.
     insert into ops.invocations (invocation_id, invoked_at, ended_at, is_streamed)
-    values ('{{ invocation_id }}', {{ literal_time(run_started_at) }}, null, {{ var('event_stream', false) }});
+    values ('{{ invocation_id }}', {{ literal_time(run_started_at) }}, null, {{ 'true' if var('event_stream', false) else 'false' }});
     {%- endif %}
 {%- endmacro %}
 

@@ -1,13 +1,14 @@
 """Whether a batch of events takes longer the more events there are already.
 
-Histories of 1M, 10M and 50M events of 90 days are written into scratch lakes as landing leaves them
-after compaction, and built once. Then batches of 100,000 events come to each in turn, and what dbt
-says of the models that stream is added up.
+Histories of 1M, 10M and 50M events, 100,000 a day, are written into scratch lakes as landing leaves
+them after compaction, and built once. Then batches of 100,000 events come to each in turn, and what
+dbt says of the models that stream is added up.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import statistics
 import subprocess
@@ -31,13 +32,21 @@ from orchestration.lib.event_build import EventBuild
 
 SIZES = (1_000_000, 10_000_000, 50_000_000)
 BATCH = 100_000
-DAYS = 90
+PER_DAY = 100_000
+DEVICES = 500_000  # a tenth of them are of customers who log in
 LAST = date(2025, 12, 30)  # the batches are of the day after
 EVENTS_PER_VISIT = 7
-CHUNK = 10_000_000  # events that are built at once
+CHUNK_DAYS = 100  # that are built at once
 ROUNDS = 3
-MODELS = ("base_shop__events", "fact_events", "fact_sessions")
-VIEWS = ("stg_landing__loads", "stg_shop__events", "int_events_unioned")  # they name the home
+MODELS = (
+    "base_shop__events",
+    "fact_events",
+    "fact_sessions",
+    "agg_funnel_daily",
+    "int_customer_activity_reported",
+    "customer_features_daily",
+)
+VIEWS = ("stg_shop__events", "int_events_unioned", "int_snapshots_spanned")
 
 # One visit in a row: the same seconds apart, by devices that come back every few days.
 _EVENTS = """
@@ -66,7 +75,7 @@ _EVENTS = """
         ) as occurred_at,
         '+01:00' as client_utc_offset,
         'dev_' || random % {devices} as device_id,
-        case when random % 2 = 0 then 'C' || random % {devices} // 2 end as customer_id,
+        case when random % 10 = 0 then 'C' || random % {devices} // 10 end as customer_id,
         '/product' as page,
         case when step in (1, 3, 4) then 'P' || lpad(cast(random % 499 as varchar), 6, '0') end
             as product_id,
@@ -145,37 +154,35 @@ def _empty_home(root: Path) -> Home:
 def _history(root: Path, empty: Home, events: int) -> History:
     subprocess.run(["cp", "-r", str(empty.root), str(root)], check=True)
     home, seconds, peak = Home(root), 0.0, 0.0
-    chunks = max(1, events // CHUNK)
-    for chunk in range(chunks):
-        write_history(home, events, chunk, chunks)
+    days = events // PER_DAY
+    for behind in range(days, 0, -CHUNK_DAYS):
+        count = min(CHUNK_DAYS, behind)
+        first = write_history(home, behind, count)
+        wanted = {"first": f"{first}", "before": f"{first + timedelta(days=count + 1)}"}
+        scope = ("--vars", json.dumps({"feature_days": wanted})) if behind < days else ()
         taken, megabytes = measure(
             root,
             *("dbt", "run", "--select", *MODELS, *VIEWS, "--target-path", str(root / "dbt")),
-            *(() if chunk else ("--full-refresh",)),
+            *(scope or ("--full-refresh",)),
         )
         seconds, peak = seconds + taken, max(peak, megabytes)
-        told = f"{events:,} events, chunk {chunk + 1}: {taken:.0f} s, {megabytes:,.0f} MB\n"
+        told = f"{events:,} events, {count} days: {taken:.0f} s, {megabytes:,.0f} MB\n"
         sys.stdout.write(told)
         sys.stdout.flush()
     return History(home, events, seconds, peak)
 
 
-def write_history(home: Home, events: int, chunk: int = 0, chunks: int = 1) -> None:
-    """Writes a chunk of the days of a history as landed loads, one a day."""
-    first_day = LAST - timedelta(days=DAYS - 1)
-    per_day, per_chunk = events // DAYS, -(-DAYS // chunks)
-    records = [
-        _write_load(home, first_day + timedelta(days=day), day * per_day, per_day, events)
-        for day in range(chunk * per_chunk, min(DAYS, (chunk + 1) * per_chunk))
-    ]
-    _write_records(home, records, f"day_{chunk}")
+def write_history(home: Home, behind: int, count: int) -> date:
+    """Lands `count` days, the first of them `behind` days before the batches; returns that one."""
+    first = LAST - timedelta(days=behind - 1)
+    records = [_write_load(home, first + timedelta(days=day)) for day in range(count)]
+    _write_records(home, records, f"day_{first}")
+    return first
 
 
-def _write_load(
-    home: Home, day: date, first: int, count: int, events: int, *, batch: int | None = None
-) -> dict[str, Any]:
+def _write_load(home: Home, day: date, *, batch: int | None = None) -> dict[str, Any]:
     """Writes the events of a day, or of a batch of it, as one load; returns its record."""
-    contract = _contract()
+    contract, count = _contract(), BATCH if batch is not None else PER_DAY
     start = datetime.combine(day, datetime.min.time()) + timedelta(hours=batch or 0)
     extracted = start + (timedelta(hours=1) if batch is not None else timedelta(days=1))
     name = f"{day}/{batch}"
@@ -184,11 +191,11 @@ def _write_load(
     lake.parent.mkdir(parents=True, exist_ok=True)
     sql = _EVENTS.format(
         per_visit=EVENTS_PER_VISIT,
-        first=first,
+        first=day.toordinal() * PER_DAY,
         count=count,
         start=start,
         seconds=3_000 if batch is not None else 86_000,
-        devices=max(1, events // 20),
+        devices=DEVICES,
         salt="H" if batch is None else f"B{batch}_",
         has_late=int(batch is not None),
         load_id=load_id,
@@ -216,9 +223,7 @@ def _write_load(
 
 def _write_batch(history: History, number: int) -> datetime:
     """Lands a batch of the day after the history; returns when it was extracted."""
-    record = _write_load(
-        history.home, LAST + timedelta(days=1), 0, BATCH, history.events, batch=number
-    )
+    record = _write_load(history.home, LAST + timedelta(days=1), batch=number)
     _write_records(history.home, [record], record["load_id"])
     extracted: datetime = record["extracted_at"]
     return extracted

@@ -24,7 +24,7 @@ from typing import Any
 import duckdb
 
 from bench.events.collector import UNLIMITED, Connection, Server, event, request_of
-from bench.events.history import write_history
+from bench.events.history import PER_DAY, write_history
 from bench.harness import measure
 from bench.report import Cell, Goal, Part, Table
 from ingest.collector.keys import add_key
@@ -43,7 +43,7 @@ def shop_home(root: Path, history: int = 0) -> Home:
         measure(root, "storehouse", "simulate", "--scale", "demo")
         measure(root, "storehouse", "land")
         if history:
-            write_history(home, history)
+            write_history(home, history // PER_DAY, history // PER_DAY)
         measure(root, "storehouse", "run")
     return home
 

@@ -1,10 +1,12 @@
-{{ config(tags=['stream'], **daily_feature('snapshot_date')) }}
+{{ config(tags=['stream'], **daily_customer_feature('snapshot_date')) }}
+-- depends_on: {{ ref('int_events_unioned') }}
 
 {% set counts = [
     'session', 'product_view', 'search', 'add_to_cart', 'checkout', 'purchase', 'order'
 ] %}
 {% set window_days = [1, 3, 7, 14, 30] %}
 {% set active_days = 90 %}
+{% set is_scoped = var('event_stream', false) and is_incremental() %}
 
 -- The longest window needs as many days before the first that is wanted.
 with snapshots as (
@@ -20,12 +22,38 @@ first_days as (
     group by source_system
 ),
 
+{% if is_scoped -%}
+touched_customers as (
+    {{ touched_customers() }}
+),
+
+-- A day that the table does not hold yet is one of all customers.
+new_days as (
+    select
+        snapshots.source_system,
+        snapshots.snapshot_date
+    from snapshots
+    left join {{ this }} as built
+        on snapshots.source_system = built.source_system
+        and snapshots.snapshot_date = built.snapshot_date
+    where snapshots.observed_days > 0 and {{ is_wanted_day('snapshots.snapshot_date') }}
+    group by snapshots.source_system, snapshots.snapshot_date
+    having count(built.snapshot_date) = 0
+),
+
+{% endif -%}
 activity as (
     select activity.*
     from {{ ref('int_customer_activity_reported') }} as activity
     inner join first_days
         on activity.source_system = first_days.source_system
         and activity.business_date >= first_days.first_date
+    {% if is_scoped -%}
+    left join touched_customers as touched
+        on activity.source_system = touched.source_system
+        and activity.customer_id = touched.customer_id
+    where touched.customer_id is not null or (select count(*) from new_days) > 0
+    {%- endif %}
 ),
 
 {{ customer_windows('activity', counts, window_days) }},
@@ -78,5 +106,18 @@ features as (
     )
 )
 
-select * from features
-where observed_days > 0 and {{ is_wanted_day('snapshot_date') }}
+select features.* from features
+{% if is_scoped -%}
+left join touched_customers as touched
+    on features.source_system = touched.source_system
+    and features.customer_id = touched.customer_id
+left join new_days
+    on features.source_system = new_days.source_system
+    and features.snapshot_date = new_days.snapshot_date
+{%- endif %}
+where
+    features.observed_days > 0
+    and {{ is_wanted_day('features.snapshot_date') }}
+    {%- if is_scoped %}
+    and coalesce(touched.source_system, new_days.source_system) is not null
+    {%- endif %}

@@ -62,11 +62,13 @@ class EventBuild:
     ) -> dbtRunnerResult:
         """Runs a dbt command in this process, then lets go of the warehouse file."""
         now = datetime.now(UTC).replace(tzinfo=None)
-        first = min(extracted, default=now) - self._window
-        last = max(extracted, default=now)
-        days = {  # of business, in whatever zone
-            "first": f"{(first - timedelta(days=1)).date()}",
-            "before": f"{(last + timedelta(days=3)).date()}",
+        since, until = min(extracted, default=now), max(extracted, default=now)
+        variables = {
+            "event_stream": {"since": f"{since}", "until": f"{until}"},
+            "feature_days": {  # of business, in whatever zone
+                "first": f"{(since - self._window - timedelta(days=1)).date()}",
+                "before": f"{(until + timedelta(days=3)).date()}",
+            },
         }
         folder, project = os.fspath(self._target), os.fspath(PROJECT_DIR)
         try:
@@ -75,7 +77,7 @@ class EventBuild:
                     *("--log-level", "none", "--log-level-file", "info", "--log-path", folder),
                     *(*command, "--target-path", folder),
                     *("--project-dir", project, "--profiles-dir", project),
-                    *("--vars", json.dumps({"event_stream": True, "feature_days": days})),
+                    *("--vars", json.dumps(variables)),
                 ]
             )
         finally:

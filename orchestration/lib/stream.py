@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
 import duckdb
 
@@ -67,8 +67,7 @@ class Stream:
         self._landed_day = date.min
         self._landed_loads = 0  # since it was last looked for a day to compact
         self._may_compact = True
-        # When the events were extracted that are landed and not published, such as before a crash.
-        self._pending = _landed_since(home, str(served["publish_id"]))
+        self._may_have_landed = True  # what is not published, such as before a crash
         self._events = EventBuild(home)
 
     def batch(self) -> Batch | None:
@@ -79,26 +78,27 @@ class Stream:
         then the served file is as it was, and the next batch builds what was landed.
         """
         is_waiting = any(has_segments(self._home, source) for source in self._contracts)
-        if not self._pending and not is_waiting:
+        if not self._may_have_landed and not is_waiting:
             return None
         seconds: dict[str, float] = {}
         publish_id = None
         with warehouse_lock(self._home, HOLDER, timeout_seconds=1):
+            self._may_have_landed = True
             with _timed(seconds, "land"):
                 outcomes = land_segments(self._home, self._contracts)
+                extracted = _extracted_since_publish(self._home)
             landed = [outcome for outcome in outcomes if outcome.status == "landed"]
-            self._pending += [
-                outcome.extracted_at or _now() for outcome in landed if outcome.entity == ENTITY
-            ]
             self._count(landed)
-            if self._pending:
+            if extracted:
                 with _timed(seconds, "build"):
-                    self._events.build(self._pending)
+                    self._events.build(extracted)
                 with _timed(seconds, "publish"):
                     publish_id = publish(
                         self._home, self._events.manifest, streamed=True
                     ).publish_id
-                self._pending.clear()
+            self._may_have_landed = False
+        if not outcomes and publish_id is None:
+            return None
         return Batch(
             loads=len(landed),
             rows=sum(outcome.rows for outcome in landed),
@@ -128,10 +128,6 @@ class Stream:
         self._landed_loads += len(landed)
         self._may_compact |= latest > self._landed_day or self._landed_loads > MOST_OF_LATEST
         self._landed_day = max(latest, self._landed_day)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)
 
 
 def observe(batch: Batch) -> None:
@@ -168,17 +164,24 @@ def land_segments(home: Home, contracts: Contracts) -> list[FileOutcome]:
     ]
 
 
-def _landed_since(home: Home, publish_id: str) -> list[datetime]:
-    """When the events were extracted that were landed after a publish, naive UTC."""
-    published_at = datetime.strptime(publish_id, PUBLISH_FORMAT)
+def _extracted_since_publish(home: Home) -> list[datetime]:
+    """First and last time that the events were extracted which are not published, naive UTC.
+
+    Whoever landed them: this loop, one that was killed, or a run that failed. A file that does not
+    say when it was extracted may be of any time.
+    """
+    served = read_publish_record(home)
+    assert served is not None  # or the loop would not have begun
+    published_at = datetime.strptime(str(served["publish_id"]), PUBLISH_FORMAT)
     files = os.fspath(loads_dir(home) / "*.parquet")
     with plain_errors(loads_dir(home)), duckdb.connect() as connection:
-        rows = connection.execute(
-            "select distinct coalesce(extracted_at, received_at) from read_parquet(?) "
-            "where entity = ? and received_at > ?",
+        [(first, last)] = connection.execute(
+            "select min(coalesce(extracted_at, timestamp '1900-01-01')), "
+            "max(coalesce(extracted_at, received_at)) "
+            "from read_parquet(?) where entity = ? and received_at > ?",
             [files, ENTITY, published_at],
         ).fetchall()
-    return [row[0] for row in rows]
+    return [] if first is None else [first, last]
 
 
 @contextmanager

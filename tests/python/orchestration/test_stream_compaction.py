@@ -27,7 +27,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     published = SimpleNamespace(publish_id="p")
     events = SimpleNamespace(build=lambda pending: None, manifest={})
     monkeypatch.setattr(streaming, "read_publish_record", lambda home: {"publish_id": "p"})
-    monkeypatch.setattr(streaming, "_landed_since", lambda home, publish_id: [])
+    monkeypatch.setattr(streaming, "_extracted_since_publish", lambda home: [])
     monkeypatch.setattr(streaming, "EventBuild", lambda home: events)
     monkeypatch.setattr(streaming, "publish", lambda *_, **__: published)
     return home

@@ -1,0 +1,135 @@
+"""`storehouse stream`, killed and stopped, gives the tables of a day's file in extracts/."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from ingest.home import HOME_VARIABLE, Home
+from orchestration.lib.publish import read_publish_record
+from orchestration.lib.stream import has_segments
+from tests.python.conftest import PROJECT, STOREHOUSE, run_storehouse
+from tests.python.warehouse.dbt_runs import business_tables
+
+FACTS = "select event_id from core.fact_events"
+LATE = "select event_id from staging.base_shop__events where _reasons = 'late_event'"
+
+
+def next_day(home: Home) -> tuple[str, list[str]]:
+    """When the events of a day after the demo's last one are extracted, and their lines.
+
+    They are those of the last day, a day later and with ids of their own: doubled, broken and late
+    ones among them.
+    """
+    files = sorted((home.extracts / "shop").glob("events_*.ndjson"))[-24:]
+    stamp = files[-1].stem.removeprefix("events_")
+
+    def later(day: re.Match[str]) -> str:
+        return f"{date.fromisoformat(day[0]) + timedelta(days=1)}"
+
+    lines = [
+        re.sub(r'(?<="occurred_at":")\d{4}-\d\d-\d\d', later, line).replace('_id":"E', '_id":"N')
+        for file in files
+        for line in file.read_text(encoding="utf-8").splitlines(keepends=True)
+    ]
+    return f"{date.fromisoformat(stamp[:8]) + timedelta(days=1):%Y%m%d}{stamp[8:]}", lines
+
+
+def start_stream(home: Home, dagster_home: Path) -> subprocess.Popen[bytes]:
+    homes = {HOME_VARIABLE: os.fspath(home.root), "DAGSTER_HOME": os.fspath(dagster_home)}
+    return subprocess.Popen(
+        [os.fspath(STOREHOUSE), "stream", "--every", "0.2"],
+        cwd=PROJECT,
+        env=os.environ | homes,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+
+
+def wait_until(
+    is_there: Callable[[str], bool], before: str, stream: subprocess.Popen[bytes]
+) -> None:
+    until = time.monotonic() + 300
+    while not is_there(before):
+        if stream.poll() is not None or time.monotonic() > until:
+            stream.kill()
+            pytest.fail(f"the stream said: {stream.communicate()[0].decode()}")
+        time.sleep(0.02)
+
+
+def served(home: Home) -> str:
+    record = read_publish_record(home)
+    assert record is not None
+    return str(record["publish_id"])
+
+
+def observation_counts(dagster_home: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How often Dagster heard of each streamed fact."""
+    from dagster import AssetKey, DagsterInstance
+
+    monkeypatch.setenv("DAGSTER_HOME", os.fspath(dagster_home))
+    keys = [AssetKey(["core", table]) for table in ("fact_events", "fact_sessions")]
+    with DagsterInstance.get() as instance:
+        return [len(instance.fetch_observations(key, limit=10).records) for key in keys]
+
+
+def run(home: Home) -> None:
+    done = run_storehouse(home, "run")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def ids(home: Home, query: str) -> set[str]:
+    with duckdb.connect(os.fspath(home.warehouse_file), read_only=True) as connection:
+        return {row[0] for row in connection.execute(query).fetchall()}
+
+
+def test_a_killed_stream_gives_the_tables_of_a_file(
+    demo_home: Home, demo_copy: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stamp, lines = next_day(demo_home)
+    streamed, dagster_home = demo_copy, tmp_path / "dagster"
+    segments, target = streamed.segments / "shop", streamed.logs / "dbt" / "stream"
+    segments.mkdir(parents=True)
+    dagster_home.mkdir()
+    first = served(streamed)
+    moments: list[Callable[[str], bool]] = [
+        lambda _: not has_segments(streamed, "shop"),  # landed, not built
+        lambda _: (target / "run_results.json").exists(),  # built, not published
+        lambda before: served(streamed) != before,
+        lambda before: served(streamed) != before,
+    ]
+    for number, is_there in enumerate(moments):
+        before = served(streamed)
+        (target / "run_results.json").unlink(missing_ok=True)
+        part = "".join(lines[number :: len(moments)])
+        (segments / f"events_{number}_{stamp}.ndjson").write_text(part, encoding="utf-8")
+        stream = start_stream(streamed, dagster_home)
+        wait_until(is_there, before, stream)
+        is_last = number == len(moments) - 1
+        stream.send_signal(signal.SIGTERM if is_last else signal.SIGKILL)
+        output, _ = stream.communicate(timeout=120)
+        assert (served(streamed) == first) == (number < 2)
+    assert stream.returncode == 0, output.decode()
+    assert output.decode().endswith("Stopped.\n")
+    assert all(observation_counts(dagster_home, monkeypatch))
+
+    filed = Home(shutil.copytree(demo_home.root, tmp_path / "filed"))
+    file = filed.extracts / "shop" / f"events_{stamp}.ndjson"
+    file.write_text("".join(lines), encoding="utf-8")
+    run(filed)
+    waiting = ids(filed, FACTS) - ids(streamed, FACTS)
+    assert waiting and waiting <= ids(streamed, LATE)
+    run(streamed)
+    tables = business_tables(filed.published_file)
+    assert business_tables(streamed.published_file) == tables
+    assert tables["core.fact_events"].rows > len(ids(demo_home, FACTS)) + 0.9 * len(lines)
