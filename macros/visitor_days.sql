@@ -96,13 +96,16 @@
         {%- endif %}
     ),
 
-    -- So that whole row groups are left out: a business day is within a day of its date in UTC.
+    -- So that whole row groups are left out, and all where nothing is to be built: a business day is
+    -- within a day of its date in UTC.
     first_moments as (
-        select min(event_date) - interval '1 day' as first_at from visitor_days
+        select coalesce(min(event_date) - interval '1 day', {{ first_instant() }}) as first_at
+        from visitor_days
     ),
 
     last_moments as (
-        select max(event_date) + interval '2 days' as last_at from visitor_days
+        select coalesce(max(event_date) + interval '2 days', {{ first_instant() }}) as last_at
+        from visitor_days
     )
 {%- endmacro %}
 

@@ -93,6 +93,29 @@ def ids(home: Home, query: str) -> set[str]:
         return {row[0] for row in connection.execute(query).fetchall()}
 
 
+def assert_only_they_miss(waiting: set[str], streamed: Home, filed: Home) -> None:
+    """Other sessions and features differ in nothing than those of visitors of `waiting` events."""
+    with duckdb.connect() as connection:
+        for name, home in (("streamed", streamed), ("filed", filed)):
+            connection.execute(f"attach '{home.published_file}' as {name} (read_only)").fetchall()
+        for table, column in (
+            ("core.fact_sessions", "visitor_key"),
+            ("features.customer_features_daily", "customer_id"),
+        ):
+            differing = connection.execute(
+                f"select distinct {column} from ("
+                f"(from streamed.{table} except from filed.{table}) union all "
+                f"(from filed.{table} except from streamed.{table}))"
+            ).fetchall()
+            expected = connection.execute(
+                f"select distinct {column} from filed.core.fact_events where visitor_key in "
+                "(select visitor_key from filed.core.fact_events where event_id in "
+                "(select unnest(?)))",
+                [sorted(waiting)],
+            ).fetchall()
+            assert set(differing) <= set(expected)
+
+
 def test_a_killed_stream_gives_the_tables_of_a_file(
     demo_home: Home, demo_copy: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,6 +152,7 @@ def test_a_killed_stream_gives_the_tables_of_a_file(
     run(filed)
     waiting = ids(filed, FACTS) - ids(streamed, FACTS)
     assert waiting and waiting <= ids(streamed, LATE)
+    assert_only_they_miss(waiting, streamed, filed)
     run(streamed)
     tables = business_tables(filed.published_file)
     assert business_tables(streamed.published_file) == tables
