@@ -1,10 +1,11 @@
-{#- The configuration of a feature table that is built whole, unless `--vars '{feature_days: {first:
-    2025-12-01, before: 2025-12-08}}'` names days: then only these are replaced. -#}
-{% macro daily_feature(date_column) %}
+{#- The configuration of a table by day that is built whole, unless `--vars '{feature_days: {first:
+    2025-12-01, before: 2025-12-08}}'` names days: then only these are replaced, and while events stream only the rows
+    with the `streamed_key` of those that are built. -#}
+{% macro daily_feature(date_column, streamed_key=none) %}
     {{ return({
         'materialized': 'incremental',
         'incremental_strategy': 'delete+insert',
-        'unique_key': date_column,
+        'unique_key': streamed_key if streamed_key and var('event_stream', false) else date_column,
         'on_schema_change': 'fail',
         'full_refresh': var('feature_days', none) is none,
     }) }}

@@ -1,8 +1,8 @@
 {#- Which visitors' days of fact_events are built again: the CTEs up to `visitor_days`.
 
     A visitor's day is built from all of its events, so nothing is lost or repeated however often it is. Days are
-    built of visitors with events in an extract of which the target does not hold just the accepted rows; but while
-    events stream also those whose customer or product has another version by now, and the days of the var
+    built of visitors with events in an extract of which the target does not hold just the accepted rows. A build that
+    does not stream takes also those whose customer or product has another version by now, and the days of the var
     `feature_days`. -#}
 {% macro visitor_days_to_build(events, target, customers, products) -%}
     accepted_extracts as (

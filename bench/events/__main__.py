@@ -1,19 +1,19 @@
 """Events from a click to the published file: how fast, and whether every one arrives.
 
 `make bench-events`, or `python -m bench.events [--only history latency] [--homes FOLDER]`. Prints a
-table for each part and `goal NAME VALUE TARGET met|missed`; writes bench/results/events.json.
+table for each part and `goal NAME VALUE TARGET met|missed`; writes bench/results/events_PART.json.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+from bench.events.history import SIZES
 from bench.harness import write_results
 from bench.report import Part, rendered
 
@@ -37,11 +37,10 @@ def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="+", metavar="PART")
-    parser.add_argument("--sizes", nargs="+", type=int, default=[1_000_000, 10_000_000, 50_000_000])
+    parser.add_argument("--sizes", nargs="+", type=int, default=SIZES)
     parser.add_argument("--scale", default="10", help="Of the full build.")
     parser.add_argument("--homes", type=Path, help="Folder for the scratch homes, which stay.")
     options = parser.parse_args()
-    results: dict[str, object] = {}
     with tempfile.TemporaryDirectory(prefix="storehouse-bench-") as scratch:
         made = parts(options.homes or Path(scratch), options)
         if unknown := set(options.only or ()) - set(made):
@@ -55,8 +54,7 @@ def main() -> None:
             for goal in part.goals:
                 sys.stdout.write(f"{goal.line}\n")
             sys.stdout.flush()
-            results[name] = json.loads(json.dumps(asdict(part)))
-    write_results("events", results)
+            write_results(f"events_{name}", asdict(part))
 
 
 if __name__ == "__main__":

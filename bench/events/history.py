@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import statistics
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ MODELS = (
 )
 VIEWS = ("stg_shop__events", "int_events_unioned", "int_snapshots_spanned")
 
-# One visit in a row: the same seconds apart, by devices that come back every few days.
+# One visit in a row: the same seconds apart, by devices that come back every few weeks.
 _EVENTS = """
     with numbered as (
         select
@@ -152,7 +152,7 @@ def _empty_home(root: Path) -> Home:
 
 
 def _history(root: Path, empty: Home, events: int) -> History:
-    subprocess.run(["cp", "-r", str(empty.root), str(root)], check=True)
+    shutil.copytree(empty.root, root)  # refuses one that has taken batches
     home, seconds, peak = Home(root), 0.0, 0.0
     days = events // PER_DAY
     for behind in range(days, 0, -CHUNK_DAYS):

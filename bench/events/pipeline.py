@@ -138,14 +138,15 @@ async def _watch(home: Home, port: int, key: str) -> list[float]:
     posted: dict[str, float] = {}
     taken: list[float] = []
     served = Served(home)
-    connection = await Connection.open(port)
-    number = 0
+    run, number = f"{time.time_ns()}", 0
 
     async def post(name: str, count: int) -> None:
         nonlocal number
-        events = [current_event(name, number + i) for i in range(count)]
+        events = [current_event(f"{name}-{run}", number + i) for i in range(count)]
         number += count
+        connection = await Connection.open(port)  # one that is kept ends after some idle seconds
         status, body = await connection.send(request_of(key, events))
+        connection.close()
         if status != 202:
             raise RuntimeError(f"The collector answered {status}: {body[:200]!r}")
         if count == 1:
@@ -169,7 +170,6 @@ async def _watch(home: Home, port: int, key: str) -> list[float]:
         await settle(1.0)
     while posted:
         await settle(0.5)
-    connection.close()
     return taken
 
 
@@ -202,7 +202,7 @@ def kills(folder: Path) -> Part:
 async def _kill(
     server: Server, stream: StreamProcess, key: str, accepted: set[str], connections: int = 4
 ) -> None:
-    rng = random.Random(0)
+    rng, run = random.Random(0), f"kill-{time.time_ns()}"
     is_over = False
 
     async def send(sender: int) -> None:
@@ -212,7 +212,7 @@ async def _kill(
                 connection = connection or await Connection.open(server.port)
                 size = (1, 7, 100)[number % 3]
                 first = sender * 10_000_000 + number * 100
-                events = [current_event("kill", first + i) for i in range(size)]
+                events = [current_event(run, first + i) for i in range(size)]
                 status, body = await connection.send(request_of(key, events))
                 if status == 202:
                     told = json.loads(body)["records"]

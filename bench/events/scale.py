@@ -7,11 +7,11 @@ from pathlib import Path
 
 import duckdb
 
+from bench.events.history import MODELS
 from bench.harness import measure
 from bench.report import Cell, Goal, Part, Table
 from ingest.home import Home
 
-EVENT_MODELS = ("base_shop__events", "fact_events", "fact_sessions", "customer_features_daily")
 _NO_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 
 _AGREEMENT = """
@@ -57,7 +57,7 @@ def simulated_home(root: Path, scale: str) -> Home:
             seconds, megabytes = measure(root, "storehouse", *command)
             sys.stdout.write(f"{command[0]}: {seconds:.0f} s, {megabytes:,.0f} MB\n")
         target = ("--target-path", str(root / "dbt"))
-        chosen = [f"+{model}" for model in EVENT_MODELS]
+        chosen = [f"+{model}" for model in MODELS]
         measure(root, "dbt", "build", "--select", *chosen, *_NO_TESTS, *target)
     return home
 
@@ -76,7 +76,7 @@ def full_build(folder: Path, scale: str = "10") -> Part:
     """Seconds and peak memory of a full build of events, sessions and features."""
     home = simulated_home(folder / f"scale-{scale}", scale)
     rows: list[dict[str, Cell]] = []
-    for model in EVENT_MODELS:
+    for model in MODELS:
         seconds, megabytes = measure(
             home.root,
             *("dbt", "run", "--full-refresh", "--select", model),

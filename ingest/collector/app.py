@@ -29,8 +29,8 @@ _RECORDS = "/records/"
 _DESCRIPTION = """Takes events and changed records of a source and answers when they are on disk.
 
 Send the key of the source as `X-API-Key` or as `Authorization: Bearer`. A record that was answered
-with `accepted` is never lost. After any other end, 429 and 503 among them, send the same request
-again: events are counted once by their `event_id`, so give it yourself.
+with `accepted` is never lost. After 429, 503 or no answer send the same request again: events are
+counted once by their `event_id`, so give it yourself. Any other answer tells what to change.
 """
 
 

@@ -88,7 +88,7 @@ class _Collector:
             )
         self.total.accepted += accepted
         self.total.rejected += rejected
-        for result in told.get("results") or () if rejected else ():
+        for result in told.get("records") or () if rejected else ():
             for problem in result.get("errors") or ():
                 self._note(_spelt(problem))
 

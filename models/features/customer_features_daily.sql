@@ -23,23 +23,7 @@ first_days as (
 ),
 
 {% if is_scoped -%}
-touched_customers as (
-    {{ touched_customers() }}
-),
-
--- A day that the table does not hold yet is one of all customers.
-new_days as (
-    select
-        snapshots.source_system,
-        snapshots.snapshot_date
-    from snapshots
-    left join {{ this }} as built
-        on snapshots.source_system = built.source_system
-        and snapshots.snapshot_date = built.snapshot_date
-    where snapshots.observed_days > 0 and {{ is_wanted_day('snapshots.snapshot_date') }}
-    group by snapshots.source_system, snapshots.snapshot_date
-    having count(built.snapshot_date) = 0
-),
+{{ snapshots_to_add('snapshots') }}
 
 {% endif -%}
 activity as (
@@ -48,7 +32,7 @@ activity as (
     inner join first_days
         on activity.source_system = first_days.source_system
         and activity.business_date >= first_days.first_date
-    {% if is_scoped -%}
+    {%- if is_scoped %}
     left join touched_customers as touched
         on activity.source_system = touched.source_system
         and activity.customer_id = touched.customer_id

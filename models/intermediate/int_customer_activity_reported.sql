@@ -1,40 +1,13 @@
 {{ config(tags=['stream'], **daily_customer_feature('business_date')) }}
-
 {% set counts = ['session', 'product_view', 'search', 'add_to_cart', 'checkout', 'purchase'] %}
 
-{% set is_scoped = var('event_stream', false) and is_incremental() %}
-
-with wanted_events as (
+with events as (
     select
-        *,
-        {{ reported_at('event_date', 'source_system') }} as reported_at
-    from {{ ref('int_events_unioned') }}
-    where {{ is_wanted_day('event_date') }} and {{ is_near_wanted_day('occurred_at') }}
-),
-
-{% if is_scoped -%}
-touched_customers as (
-    {{ touched_customers() }}
-),
-
-touched_visitors as (
-    select distinct
-        events.source_system,
-        events.visitor_id
-    from wanted_events as events
-    inner join touched_customers as touched
-        on events.source_system = touched.source_system
-        and events.customer_id = touched.customer_id
-),
-
-{% endif -%}
-events as (
-    select events.* from wanted_events as events
-    {% if is_scoped -%}
-    inner join touched_visitors as touched
-        on events.source_system = touched.source_system
-        and events.visitor_id = touched.visitor_id
-    {%- endif %}
+        seen.*,
+        {{ reported_at('event_date', 'seen.source_system') }} as reported_at
+    from {{ ref('int_events_unioned') }} as seen
+    {{ join_touched(touched_visitors(), 'seen', ['visitor_id']) }}
+    where {{ is_wanted_day('seen.event_date') }} and {{ is_near_wanted_day('seen.occurred_at') }}
 ),
 
 orders as (
@@ -143,9 +116,5 @@ daily_activity as (
     group by source_system, customer_id, business_date, product_id
 )
 
-select activity.* from daily_activity as activity
-{% if is_scoped -%}
-inner join touched_customers as touched
-    on activity.source_system = touched.source_system
-    and activity.customer_id = touched.customer_id
-{%- endif %}
+select daily_activity.* from daily_activity
+{{ join_touched(touched_customers(), 'daily_activity', ['customer_id']) }}

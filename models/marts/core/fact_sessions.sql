@@ -1,34 +1,16 @@
-{{ config(tags=['stream'], **daily_feature('session_date')) }}
-{% if var('event_stream', false) -%}
-{{ config(unique_key=['source_system', 'visitor_key', 'session_date']) }}
-{%- endif %}
+{{ config(
+    tags=['stream'],
+    **daily_feature('session_date', ['source_system', 'visitor_key', 'session_date'])
+) }}
 
+{% set visitor_day = ['visitor_key', 'event_date'] %}
 {% set event_types = [
     'page_view', 'product_view', 'search', 'add_to_cart', 'checkout', 'purchase'
 ] %}
 
-{% set is_scoped = var('event_stream', false) and is_incremental() %}
-
-with
-{% if is_scoped %}
-touched_days as (
-    select distinct
-        source_system,
-        visitor_key,
-        event_date
-    from {{ ref('fact_events') }}
-    where {{ is_streamed('known_at') }}
-),
-
-{% endif -%}
-events as (
+with events as (
     select events.* from {{ ref('fact_events') }} as events
-    {% if is_scoped -%}
-    inner join touched_days
-        on events.source_system = touched_days.source_system
-        and events.visitor_key = touched_days.visitor_key
-        and events.event_date = touched_days.event_date
-    {%- endif %}
+    {{ join_touched(touched_visitor_days(ref('fact_events')), 'events', visitor_day) }}
     where events.session_key <> '-2' and {{ is_wanted_day('events.event_date') }}
 ),
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -9,7 +10,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -21,6 +22,7 @@ from orchestration.lib.stream import has_segments
 from tests.python.conftest import PROJECT, STOREHOUSE, run_storehouse
 from tests.python.warehouse.dbt_runs import business_tables
 
+RUNAWAY = "C99999999"
 FACTS = "select event_id from core.fact_events"
 LATE = "select event_id from staging.base_shop__events where _reasons = 'late_event'"
 
@@ -29,7 +31,7 @@ def next_day(home: Home) -> tuple[str, list[str]]:
     """When the events of a day after the demo's last one are extracted, and their lines.
 
     They are those of the last day, a day later and with ids of their own: doubled, broken and late
-    ones among them.
+    ones among them. A customer more does so much that it takes all of it to see a runaway.
     """
     files = sorted((home.extracts / "shop").glob("events_*.ndjson"))[-24:]
     stamp = files[-1].stem.removeprefix("events_")
@@ -42,6 +44,16 @@ def next_day(home: Home) -> tuple[str, list[str]]:
         for file in files
         for line in file.read_text(encoding="utf-8").splitlines(keepends=True)
     ]
+    morning = datetime.fromisoformat(stamp[:8]) + timedelta(days=1, hours=8)
+    for number in range(320):
+        event = {
+            "event_id": f"N{number}",
+            "event_type": "page_view",
+            "occurred_at": f"{morning + timedelta(seconds=10 * number)}",
+            "device_id": "dev_runaway",
+            "customer_id": RUNAWAY,
+        }
+        lines.append(f"{json.dumps(event)}\n")
     return f"{date.fromisoformat(stamp[:8]) + timedelta(days=1):%Y%m%d}{stamp[8:]}", lines
 
 
@@ -83,6 +95,12 @@ def observation_counts(dagster_home: Path, monkeypatch: pytest.MonkeyPatch) -> l
         return [len(instance.fetch_observations(key, limit=10).records) for key in keys]
 
 
+def has_features(home: Home, customer_id: str) -> bool:
+    with duckdb.connect(os.fspath(home.published_file), read_only=True) as connection:
+        query = "select 1 from features.customer_features_daily where customer_id = ?"
+        return bool(connection.execute(query, [customer_id]).fetchall())
+
+
 def run(home: Home) -> None:
     done = run_storehouse(home, "run")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -94,7 +112,7 @@ def ids(home: Home, query: str) -> set[str]:
 
 
 def assert_only_they_miss(waiting: set[str], streamed: Home, filed: Home) -> None:
-    """Other sessions and features differ in nothing than those of visitors of `waiting` events."""
+    """Sessions and features differ for nobody but visitors of the `waiting` events."""
     with duckdb.connect() as connection:
         for name, home in (("streamed", streamed), ("filed", filed)):
             connection.execute(f"attach '{home.published_file}' as {name} (read_only)").fetchall()
@@ -142,6 +160,7 @@ def test_a_killed_stream_gives_the_tables_of_a_file(
         stream.send_signal(signal.SIGTERM if is_last else signal.SIGKILL)
         output, _ = stream.communicate(timeout=120)
         assert (served(streamed) == first) == (number < 2)
+        assert has_features(streamed, RUNAWAY) == (number == 2)
     assert stream.returncode == 0, output.decode()
     assert output.decode().endswith("Stopped.\n")
     assert all(observation_counts(dagster_home, monkeypatch))

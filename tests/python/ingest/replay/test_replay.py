@@ -67,7 +67,7 @@ class Collector:
             for i, event_id in enumerate(ids)
             if event_id == self.refuse
         ]
-        body = {"accepted": len(good), "rejected": len(ids) - len(good), "results": results}
+        body = {"accepted": len(good), "rejected": len(ids) - len(good), "records": results}
         return (202 if not results else 207 if good else 422), body
 
 
