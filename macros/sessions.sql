@@ -81,7 +81,7 @@
     ),
 
     -- A visit of more than 12 hours goes on as another session, and on a day of 25 hours as a third.
-    late_events as (
+    overlong_events as (
         select
             *,
             min(occurred_at) over visit as second_at,
@@ -91,13 +91,13 @@
         window visit as (partition by source_system, visitor, event_date, visit_position)
     ),
 
-    very_late_events as (
+    overlong_again_events as (
         select
             *,
             min(case when occurred_at > second_at + interval '12 hours' then position end) over (
                 partition by source_system, visitor, event_date, visit_position
             ) as third_position
-        from late_events
+        from overlong_events
     ),
 
     placed_events as (
@@ -129,7 +129,7 @@
             pace_at,
             case when position >= third_position then third_position else second_position end
                 as session_position
-        from very_late_events
+        from overlong_again_events
     ),
 
     session_facts as (

@@ -100,6 +100,6 @@
 
 {#- Whether a row is of the extracts that the stream builds now. -#}
 {% macro is_streamed(known_at) -%}
-    {%- set extracts = var('event_stream') -%}
+    {%- set extracts = var('event_stream', none) or {'since': '1900-01-01', 'until': '1900-01-01'} -%}
     {{ known_at }} between timestamp '{{ extracts.since }}' and timestamp '{{ extracts.until }}'
 {%- endmacro %}

@@ -1,4 +1,4 @@
-"""How fast the collector takes events, and whether it loses one when it is killed under load.
+"""How fast the collector takes events; for its tests, whether it loses one when it is killed.
 
 A real server process in a scratch home, the load from this process, fsync on.
 """

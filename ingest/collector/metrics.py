@@ -56,7 +56,7 @@ class Metrics:
 
     def answered(self, code: int, source: str, entity: str, statuses: Count[str]) -> None:
         """Counts an answer and the records it tells of."""
-        self.refused(code)
+        self._count_request(code)
         for status, count in statuses.items():
             labels = (source, entity, status)
             if labels not in self._of_labels:
@@ -64,10 +64,8 @@ class Metrics:
             self._of_labels[labels].inc(count)
 
     def refused(self, code: int) -> None:
-        """Counts a request of which nothing was taken."""
-        if code not in self._of_code:
-            self._of_code[code] = self._requests.labels(str(code))
-        self._of_code[code].inc()
+        """Counts a request of which nothing was read."""
+        self._count_request(code)
 
     def synced(self, seconds: float, size: int) -> None:
         """Counts one group of `size` bytes that is on disk."""
@@ -85,6 +83,11 @@ class Metrics:
     def text(self) -> bytes:
         """Everything in Prometheus' text format."""
         return generate_latest(self._registry)
+
+    def _count_request(self, code: int) -> None:
+        if code not in self._of_code:
+            self._of_code[code] = self._requests.labels(str(code))
+        self._of_code[code].inc()
 
     def _counter(self, name: str, text: str, labels: tuple[str, ...] = ()) -> Counter:
         return Counter(f"{_PREFIX}_{name}", text, labels, registry=self._registry)

@@ -161,13 +161,17 @@ def answers(*, with_ids: bool) -> dict[int, dict[str, Any]]:
         408: _refusal("The body took too long", _error("The body did not arrive in time.")),
         413: _refusal("Too many bytes or records", _error("The body has too many bytes.")),
         415: _refusal("Unknown encoding", _error("The encoding of the body is unknown.")),
-        422: _told("Every record is rejected", [{**rejected, "index": 0}]),
+        405: _refusal("Records come by POST", _error("Records come by POST.")),
+        422: _told(
+            "Every record is rejected, or the entity comes as whole files only",
+            [{**rejected, "index": 0}],
+        ),
         429: _refusal(
             "The key sends too fast, or too much is waiting for the disk; see Retry-After",
             _error("The key sends more records per second than it may."),
         ),
         503: _refusal(
-            "The disk did not take the records; see Retry-After",
+            "The disk did not take the records (see Retry-After), or the keys cannot be read",
             _error("The records could not be written to disk; none was taken."),
         ),
     }

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from ingest.errors import RequestRefusedError
+from ingest.landing.shapes import on_one_line
 
 _NDJSON_TYPES = frozenset(
     {"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"}
@@ -51,7 +52,7 @@ def _of_lines(body: bytes) -> list[Record]:
         if not text:
             continue
         try:
-            records.append(Record(_on_one_line(text), orjson.loads(text)))
+            records.append(Record(on_one_line(text), orjson.loads(text)))
         except orjson.JSONDecodeError as error:
             first_fault = first_fault or _unreadable(error, first_line=number)
             what = f"not valid JSON at line {number}, column {error.colno}"
@@ -65,7 +66,7 @@ def _of_json(body: bytes) -> list[Record]:
     text = body.strip(_BLANKS)
     if text.startswith(b"[") and text.endswith(b"]"):
         try:
-            return [Record(_on_one_line(part), orjson.loads(part)) for part in _guessed(text)]
+            return [Record(on_one_line(part), orjson.loads(part)) for part in _guessed(text)]
         except orjson.JSONDecodeError:
             pass  # no array of flat objects, or no JSON: slower, but told from each other
     try:
@@ -73,9 +74,9 @@ def _of_json(body: bytes) -> list[Record]:
     except orjson.JSONDecodeError as error:
         raise _unreadable(error) from error
     if not isinstance(value, list):
-        return [Record(_on_one_line(text), value)]
+        return [Record(on_one_line(text), value)]
     parts = _elements(text)
-    return [Record(_on_one_line(part), one) for part, one in zip(parts, value, strict=True)]
+    return [Record(on_one_line(part), one) for part, one in zip(parts, value, strict=True)]
 
 
 def _guessed(text: bytes) -> Iterator[bytes]:
@@ -107,11 +108,6 @@ def _elements(text: bytes) -> Iterator[bytes]:
                 start = token.end()
             case _:
                 pass
-
-
-def _on_one_line(text: bytes) -> bytes:
-    """In valid JSON a raw line break stands between tokens only, where a space means the same."""
-    return text.replace(b"\r", b" ").replace(b"\n", b" ")
 
 
 def _unreadable(error: orjson.JSONDecodeError, first_line: int = 1) -> RequestRefusedError:

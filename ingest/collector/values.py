@@ -10,7 +10,7 @@ from typing import Any
 
 from ingest.casts import RESERVED_IDS, cleaned, reads
 from ingest.contracts import column_name
-from ingest.types import DataType, ListOf, Scalar
+from ingest.types import DataType, ListOf, Scalar, Struct
 
 Finds = Callable[[Any], str | None]
 CONTAINERS: frozenset[object] = frozenset({dict, list})
@@ -67,7 +67,7 @@ def shape_check(kind: DataType) -> Finds:
     return nested_check(kind, None)
 
 
-def nested_check(kind: DataType, pii: tuple[str, ...] | None) -> Finds:
+def nested_check(kind: Struct | ListOf, pii: tuple[str, ...] | None) -> Finds:
     """The check of a struct or list; personal leaves by shape only, all leaves if `pii` is None."""
     if isinstance(kind, ListOf):
         check = _element_check(kind.element, pii)
@@ -83,8 +83,6 @@ def nested_check(kind: DataType, pii: tuple[str, ...] | None) -> Finds:
             return None
 
         return finds_in_list
-    if isinstance(kind, Scalar):
-        return _element_check(kind, pii)
     fields = {
         name: shape_check(field)
         if isinstance(field, Scalar) and (pii is None or name in pii)

@@ -10,6 +10,7 @@ import orjson
 
 from ingest.contracts import Contract, column_name
 from ingest.landing.columns import lookup
+from ingest.landing.shapes import on_one_line
 
 ID_COLUMN = "event_id"
 
@@ -49,7 +50,7 @@ class MessageReader:
             return self._read_parsed(value.decode(), document, identity)
         pieces = [piece for piece in value.split(b"\n") if piece.strip()]
         if len(pieces) < 2 or type(_parsed(pieces[0])) is not dict:
-            return [], [_one_line(value)]
+            return [], [on_one_line(value)]
         objects: list[bytes] = []
         others: list[bytes] = []
         for number, piece in enumerate(pieces, 1):
@@ -57,7 +58,7 @@ class MessageReader:
             if isinstance(record, dict):
                 objects.append(self._line(piece, record, f"{identity}-{number}"))
             else:
-                others.append(_one_line(piece))
+                others.append(on_one_line(piece))
         return objects, others
 
     def _read_parsed(
@@ -66,7 +67,7 @@ class MessageReader:
         if isinstance(document, dict):
             return [self._line(text.encode(), document, identity)], []
         if not isinstance(document, list):
-            return [], [_one_line(text.encode())]
+            return [], [on_one_line(text.encode())]
         objects: list[bytes] = []
         others: list[bytes] = []
         at = _after_space(text, _after_space(text, 0) + 1)
@@ -76,12 +77,12 @@ class MessageReader:
             if isinstance(record, dict):
                 objects.append(self._line(piece, record, f"{identity}-{number}"))
             else:
-                others.append(_one_line(piece))
+                others.append(on_one_line(piece))
             at = _after_space(text, _after_space(text, end) + 1)
         return objects, others
 
     def _line(self, value: bytes, record: Mapping[str, Any], identity: str) -> bytes:
-        line = _one_line(value)
+        line = on_one_line(value)
         if ID_COLUMN in record or not self._id_names or self._has_id(record):
             return line
         start = line.index(b"{") + 1
@@ -90,13 +91,6 @@ class MessageReader:
 
     def _has_id(self, record: Mapping[str, Any]) -> bool:
         return any(column_name(key) in self._id_names for key in record)
-
-
-def _one_line(value: bytes) -> bytes:
-    """In JSON a raw line break can only stand between tokens, where a space means the same."""
-    if b"\n" in value or b"\r" in value:
-        return value.replace(b"\r", b" ").replace(b"\n", b" ")
-    return value
 
 
 def _parsed(value: bytes) -> Any:

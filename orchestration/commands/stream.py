@@ -77,7 +77,7 @@ def stream(
 
 
 def _compact(batches: Stream, home: Home) -> None:
-    """Compacts a day where one is over; an error is told, and holds up no batch."""
+    """Compacts a day where one needs it; an error is told, and holds up no batch."""
     from orchestration.lib.alerts import alert
 
     try:

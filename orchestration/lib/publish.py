@@ -146,7 +146,7 @@ def _unchanged(
     served = read_publish_record(home)
     if served is None:
         return {}
-    published_at = datetime.strptime(served["publish_id"], PUBLISH_FORMAT)
+    published_at = time_of_publish(served)
     records = {(t["schema"], t["table"]): TableRecord(**t) for t in served["tables"]}
     built = {(m["schema"], m["alias"]): results.get(m["unique_id"]) for m in models}
     return {
@@ -261,6 +261,11 @@ def read_publish_record(home: Home) -> dict[str, Any] | None:
         row = connection.execute("select manifest from ops.publish").fetchall()[0]
     record: dict[str, Any] = json.loads(row[0])
     return record
+
+
+def time_of_publish(record: Mapping[str, Any]) -> datetime:
+    """When a publish was made, of which this is the record, naive UTC."""
+    return datetime.strptime(record["publish_id"], PUBLISH_FORMAT)
 
 
 def served_id(home: Home) -> str | None:

@@ -21,12 +21,11 @@ from ingest.errors import StorehouseError
 from ingest.home import Home
 from ingest.landing import FileOutcome, land_paths
 from ingest.landing.compact import MOST_OF_LATEST, Compacted, compact
-from ingest.landing.delivery import PUBLISH_FORMAT
 from ingest.landing.records import loads_dir
 from orchestration.lib.duckdb_errors import plain_errors
 from orchestration.lib.event_build import EventBuild
 from orchestration.lib.lock import warehouse_lock
-from orchestration.lib.publish import publish, read_publish_record
+from orchestration.lib.publish import publish, read_publish_record, time_of_publish
 
 HOLDER = "storehouse stream"
 ENTITY = "events"
@@ -172,14 +171,13 @@ def _extracted_since_publish(home: Home) -> list[datetime]:
     """
     served = read_publish_record(home)
     assert served is not None  # or the loop would not have begun
-    published_at = datetime.strptime(str(served["publish_id"]), PUBLISH_FORMAT)
     files = os.fspath(loads_dir(home) / "*.parquet")
     with plain_errors(loads_dir(home)), duckdb.connect() as connection:
         [(first, last)] = connection.execute(
             "select min(coalesce(extracted_at, timestamp '1900-01-01')), "
             "max(coalesce(extracted_at, received_at)) "
             "from read_parquet(?) where entity = ? and received_at > ?",
-            [files, ENTITY, published_at],
+            [files, ENTITY, time_of_publish(served)],
         ).fetchall()
     return [] if first is None else [first, last]
 

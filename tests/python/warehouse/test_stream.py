@@ -22,16 +22,21 @@ from orchestration.lib.stream import has_segments
 from tests.python.conftest import PROJECT, STOREHOUSE, run_storehouse
 from tests.python.warehouse.dbt_runs import business_tables
 
-RUNAWAY = "C99999999"
 FACTS = "select event_id from core.fact_events"
+IDLE = """
+    select customer_id from core.dim_customer
+    where
+        source_system = 'shop' and is_current and not is_inferred and customer_id > '0'
+        and customer_id not in (select customer_id from features.customer_features_daily)
+"""
 LATE = "select event_id from staging.base_shop__events where _reasons = 'late_event'"
 
 
-def next_day(home: Home) -> tuple[str, list[str]]:
+def next_day(home: Home, runaway: str) -> tuple[str, list[str]]:
     """When the events of a day after the demo's last one are extracted, and their lines.
 
     They are those of the last day, a day later and with ids of their own: doubled, broken and late
-    ones among them. A customer more does so much that it takes all of it to see a runaway.
+    ones among them. The customer `runaway` does so much that it takes all of it to tell.
     """
     files = sorted((home.extracts / "shop").glob("events_*.ndjson"))[-24:]
     stamp = files[-1].stem.removeprefix("events_")
@@ -51,7 +56,7 @@ def next_day(home: Home) -> tuple[str, list[str]]:
             "event_type": "page_view",
             "occurred_at": f"{morning + timedelta(seconds=10 * number)}",
             "device_id": "dev_runaway",
-            "customer_id": RUNAWAY,
+            "customer_id": runaway,
         }
         lines.append(f"{json.dumps(event)}\n")
     return f"{date.fromisoformat(stamp[:8]) + timedelta(days=1):%Y%m%d}{stamp[8:]}", lines
@@ -137,7 +142,8 @@ def assert_only_they_miss(waiting: set[str], streamed: Home, filed: Home) -> Non
 def test_a_killed_stream_gives_the_tables_of_a_file(
     demo_home: Home, demo_copy: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stamp, lines = next_day(demo_home)
+    runaway = min(ids(demo_home, IDLE))
+    stamp, lines = next_day(demo_home, runaway)
     streamed, dagster_home = demo_copy, tmp_path / "dagster"
     segments, target = streamed.segments / "shop", streamed.logs / "dbt" / "stream"
     segments.mkdir(parents=True)
@@ -160,7 +166,7 @@ def test_a_killed_stream_gives_the_tables_of_a_file(
         stream.send_signal(signal.SIGTERM if is_last else signal.SIGKILL)
         output, _ = stream.communicate(timeout=120)
         assert (served(streamed) == first) == (number < 2)
-        assert has_features(streamed, RUNAWAY) == (number == 2)
+        assert has_features(streamed, runaway) == (number == 2)
     assert stream.returncode == 0, output.decode()
     assert output.decode().endswith("Stopped.\n")
     assert all(observation_counts(dagster_home, monkeypatch))
