@@ -90,17 +90,27 @@ def create_app(home: Home, contracts: Contracts, limits: Limits) -> RecordPaths:
     )
 
     def get_health() -> Response:
-        """Tell whether records can be taken: folder, disk and flushes; 503 if not."""
+        """Whether records can be taken: folder, disk and flushes; 503 if not."""
         is_well, report = health(home.segments, limits, collector.writer.state)
         status = 200 if is_well else 503
         return Response(orjson.dumps(report), status, media_type="application/json")
 
     def get_metrics() -> Response:
-        """Tell the numbers for Prometheus."""
+        """Requests, records, bytes and flushes in the text format of Prometheus."""
         return Response(collector.metrics.text(), media_type="text/plain; version=0.0.4")
 
-    app.add_api_route("/health", get_health, methods=["GET"], response_class=Response)
-    app.add_api_route("/metrics", get_metrics, methods=["GET"], response_class=Response)
+    for path, summary, endpoint in (
+        ("/health", "Tell whether records can be taken.", get_health),
+        ("/metrics", "Tell the numbers for Prometheus.", get_metrics),
+    ):
+        app.add_api_route(
+            path,
+            endpoint,
+            methods=["GET"],
+            response_class=Response,
+            summary=summary,
+            tags=["Watch"],
+        )
     describe = app.openapi
 
     def described() -> dict[str, Any]:

@@ -62,7 +62,7 @@ def record_paths(contracts: Contracts) -> dict[str, Any]:
         "/records/{entity}": {
             "post": {
                 "summary": "Take records of an entity: one, an array, or one per line.",
-                "description": "Entities that are delivered as a whole are refused.",
+                "description": "An entity that comes as whole files is refused with 422.",
                 "parameters": [
                     {
                         "name": "entity",
@@ -80,6 +80,7 @@ def record_paths(contracts: Contracts) -> dict[str, Any]:
 def _operation(contracts: list[Contract], *, with_ids: bool) -> dict[str, Any]:
     optional = frozenset({"event_id"}) if with_ids else frozenset[str]()
     return {
+        "tags": ["Send"],
         "requestBody": request_body(contracts, optional=optional),
         "responses": {str(code): told for code, told in answers(with_ids=with_ids).items()},
         "security": [{name: []} for name in SECURITY_SCHEMES],
