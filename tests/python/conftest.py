@@ -25,6 +25,7 @@ _LONGEST = (
     "test_readers",
     "test_prove_incremental",
     "test_reruns",
+    "test_stream",
     "test_run",
     "test_models_command",
     "test_personal_data",
