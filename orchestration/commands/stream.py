@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -45,6 +46,7 @@ def stream(
         console.print(f"Streaming into {home.published_file}; Ctrl-C ends it.", markup=False)
         pause, is_waiting = 0.0, False
         while not stop.is_set():
+            began = time.monotonic()
             try:
                 batch = batches.batch()
             except LockedError as error:
@@ -72,7 +74,7 @@ def stream(
             _compact(batches, home)
             if once:
                 break
-            stop.wait(every)
+            stop.wait(began + every - time.monotonic())  # a long batch waits no more
     console.print("Stopped.", markup=False)
 
 

@@ -14,7 +14,7 @@ from dbt.contracts.graph.manifest import Manifest
 
 from ingest.errors import StorehouseError
 from ingest.home import PROJECT_DIR, Home
-from orchestration.lib.dbt_failure import describe_failure, run_results
+from orchestration.lib.dbt_failure import describe_failure
 from orchestration.lib.project import project_variables
 
 
@@ -43,15 +43,14 @@ class EventBuild:
         Tables that are built by day are built for the days of which those loads can tell. Returns
         dbt's results by node; raises StorehouseError with what failed.
         """
-        file = self._target / "run_results.json"
-        file.unlink(missing_ok=True)
         done = self._invoke(
             self._dbt,
             extracted,
             *("build", "--selector", "stream", "--indirect-selection", "empty"),
-            *("--exclude-resource-type", "unit_test"),
+            # To write the manifest of all models would take longer than to build these.
+            *("--exclude-resource-type", "unit_test", "--no-write-json"),
         )
-        results = run_results(file)
+        results = [_as_written(result) for result in getattr(done.result, "results", ())]
         if not done.success:
             nodes, output = self.manifest["nodes"], str(done.exception or "")
             raise StorehouseError(describe_failure(results, nodes, output, self._home), "")
@@ -82,3 +81,14 @@ class EventBuild:
             )
         finally:
             DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
+
+
+def _as_written(result: Any) -> dict[str, Any]:
+    """A result of a node as it stands in run_results.json."""
+    return {
+        "unique_id": result.node.unique_id,
+        "status": str(result.status),
+        "execution_time": result.execution_time,
+        "failures": result.failures,
+        "message": result.message,
+    }

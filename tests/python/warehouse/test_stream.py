@@ -145,19 +145,19 @@ def test_a_killed_stream_gives_the_tables_of_a_file(
     runaway = min(ids(demo_home, IDLE))
     stamp, lines = next_day(demo_home, runaway)
     streamed, dagster_home = demo_copy, tmp_path / "dagster"
-    segments, target = streamed.segments / "shop", streamed.logs / "dbt" / "stream"
+    segments, log = streamed.segments / "shop", streamed.logs / "dbt" / "stream" / "dbt.log"
     segments.mkdir(parents=True)
     dagster_home.mkdir()
     first = served(streamed)
     moments: list[Callable[[str], bool]] = [
         lambda _: not has_segments(streamed, "shop"),  # landed, not built
-        lambda _: (target / "run_results.json").exists(),  # built, not published
+        lambda _: log.exists() and "Finished running" in log.read_text(),  # not published
         lambda before: served(streamed) != before,
         lambda before: served(streamed) != before,
     ]
     for number, is_there in enumerate(moments):
         before = served(streamed)
-        (target / "run_results.json").unlink(missing_ok=True)
+        log.unlink(missing_ok=True)
         part = "".join(lines[number :: len(moments)])
         (segments / f"events_{number}_{stamp}.ndjson").write_text(part, encoding="utf-8")
         stream = start_stream(streamed, dagster_home)
