@@ -28,7 +28,7 @@ from bench.report import Goal, Part, Table
 from ingest.contracts import Contract, load_contracts
 from ingest.home import HOME_VARIABLE, PROJECT_DIR, Home
 from ingest.landing.records import LOAD_SCHEMA, load_paths, loads_dir
-from orchestration.lib.event_build import EventBuild
+from orchestration.lib.event_build import EventBuild, stream_variables
 
 SIZES = (1_000_000, 10_000_000, 50_000_000)
 BATCH = 100_000
@@ -173,10 +173,9 @@ def _history(root: Path, empty: Home, events: int) -> History:
 
 def _stream_of(first: date, days: int) -> str:
     """The vars by which a stream builds so many days: a whole build compares all history."""
-    known = (first + timedelta(days=1), first + timedelta(days=days))
-    extracts = {"since": f"{known[0]} 00:00:00", "until": f"{known[1]} 00:00:00"}
-    wanted = {"first": f"{first}", "before": f"{known[1] + timedelta(days=1)}"}
-    return json.dumps({"event_stream": extracts, "feature_days": wanted})
+    start = datetime.combine(first, datetime.min.time())
+    since, until = start + timedelta(days=1), start + timedelta(days=days)
+    return json.dumps(stream_variables(since, until, timedelta(0)))
 
 
 def write_history(home: Home, behind: int, count: int) -> date:

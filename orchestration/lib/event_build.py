@@ -62,13 +62,7 @@ class EventBuild:
         """Runs a dbt command in this process, then lets go of the warehouse file."""
         now = datetime.now(UTC).replace(tzinfo=None)
         since, until = min(extracted, default=now), max(extracted, default=now)
-        variables = {
-            "event_stream": {"since": f"{since}", "until": f"{until}"},
-            "feature_days": {  # of business, in whatever zone
-                "first": f"{(since - self._window - timedelta(days=1)).date()}",
-                "before": f"{(until + timedelta(days=3)).date()}",
-            },
-        }
+        variables = stream_variables(since, until, self._window)
         folder, project = os.fspath(self._target), os.fspath(PROJECT_DIR)
         try:
             return runner.invoke(
@@ -81,6 +75,17 @@ class EventBuild:
             )
         finally:
             DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
+
+
+def stream_variables(since: datetime, until: datetime, window: timedelta) -> dict[str, Any]:
+    """The vars of a build of what was extracted in a time, at most `window` after it happened."""
+    return {
+        "event_stream": {"since": f"{since}", "until": f"{until}"},
+        "feature_days": {  # of business, in whatever zone
+            "first": f"{(since - window - timedelta(days=1)).date()}",
+            "before": f"{(until + timedelta(days=3)).date()}",
+        },
+    }
 
 
 def _as_written(result: Any) -> dict[str, Any]:
